@@ -1,0 +1,255 @@
+//! One step of a trace.
+
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Metadata, SpanId, Timestamp, TraceAttributes, TraceId, Usage};
+
+/// A text that names none of the variants.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown {what} `{given}`: expected one of {expected}")]
+pub struct ParseNameError {
+    what: &'static str,
+    given: String,
+    expected: String,
+}
+
+/// Defines an enum whose variants have one lower-case name each, the same in code, store, API and UI.
+macro_rules! named {
+    ($(#[$doc:meta])* $type:ident, $what:literal { $($(#[$vdoc:meta])* $variant:ident = $name:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        pub enum $type { $($(#[$vdoc])* $variant),+ }
+
+        impl $type {
+            /// Every variant, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name that code, store, API and UI use.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = ParseNameError;
+
+            fn from_str(text: &str) -> Result<Self, ParseNameError> {
+                Self::ALL.iter().copied().find(|v| v.as_str() == text).ok_or_else(|| ParseNameError {
+                    what: $what,
+                    given: text.to_owned(),
+                    expected: Self::ALL.iter().map(|v| v.as_str()).collect::<Vec<_>>().join(", "),
+                })
+            }
+        }
+    };
+}
+
+named! {
+    /// What kind of step a span is. The names are Langfuse's observation types.
+    SpanType, "span type" {
+        /// Any step.
+        #[default]
+        Span = "span",
+        /// A call of a language model.
+        Generation = "generation",
+        /// A component that decides what to do next.
+        Agent = "agent",
+        /// A tool that an agent or a model called.
+        Tool = "tool",
+        /// A fixed sequence of steps.
+        Chain = "chain",
+        /// A search for context.
+        Retriever = "retriever",
+        /// A call of an embedding model.
+        Embedding = "embedding",
+        /// A judgement of another step.
+        Evaluator = "evaluator",
+        /// A check that may stop the flow.
+        Guardrail = "guardrail",
+        /// Something that happened at one moment.
+        Event = "event",
+    }
+}
+
+named! {
+    /// How much a span deserves attention. The names are Langfuse's levels.
+    Level, "level" {
+        /// Detail for debugging.
+        Debug = "debug",
+        /// Nothing special.
+        #[default]
+        Default = "default",
+        /// Worth a look.
+        Warning = "warning",
+        /// Something failed.
+        Error = "error",
+    }
+}
+
+named! {
+    /// How a span stands.
+    Status, "status" {
+        /// It has begun and not ended.
+        #[default]
+        Running = "running",
+        /// It returned.
+        Ok = "ok",
+        /// It returned `Err`, panicked, or was marked failed.
+        Error = "error",
+        /// Its future was dropped before it finished.
+        Cancelled = "cancelled",
+        /// Its stream or iterator was dropped before its end.
+        Abandoned = "abandoned",
+        /// Its process died before it ended.
+        Interrupted = "interrupted",
+    }
+}
+
+/// One step of a trace: what went in, what came out, when, and how it ended.
+///
+/// The texts are borrowed where they come from a buffer and owned where they come from a store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Span<'a> {
+    /// The trace it belongs to.
+    pub trace_id: TraceId,
+    /// Its own id.
+    pub span_id: SpanId,
+    /// The span that began it; `None` for the root.
+    pub parent_id: Option<SpanId>,
+    /// What is shown; the function's name unless set.
+    pub name: Cow<'a, str>,
+    /// What kind of step it is.
+    pub span_type: SpanType,
+    /// How it stands.
+    pub status: Status,
+    /// The error's text, or why it ended as it did.
+    pub status_message: Option<Cow<'a, str>>,
+    /// How much it deserves attention.
+    pub level: Level,
+    /// When it began.
+    pub start: Timestamp,
+    /// When it ended; `None` while it runs, and for ever if its process died.
+    pub end: Option<Timestamp>,
+    /// What went in, as JSON text.
+    pub input: Option<Cow<'a, str>>,
+    /// What came out, as JSON text.
+    pub output: Option<Cow<'a, str>>,
+    /// The span's own metadata.
+    pub metadata: Metadata,
+    /// The model that was called.
+    pub model: Option<Cow<'a, str>>,
+    /// The tokens that the call used.
+    pub usage: Usage,
+    /// What the call cost in US dollars, where the caller said so.
+    pub cost: Option<f64>,
+    /// The version of the component.
+    pub version: Option<Cow<'a, str>>,
+    /// Where the span's function stands: module path, file and line.
+    pub code: Option<Code<'a>>,
+    /// Session, user, tags and metadata of the scope it began in.
+    pub attributes: Cow<'a, TraceAttributes>,
+}
+
+/// Where a function stands in the source; OpenTelemetry's `code.*` attributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Code<'a> {
+    /// `code.function.name`: module path and function.
+    pub function: Cow<'a, str>,
+    /// `code.file.path`.
+    pub file: Cow<'a, str>,
+    /// `code.line.number`, from 1.
+    pub line: u32,
+}
+
+impl Span<'_> {
+    /// A running span with nothing known but its ids, name and start.
+    pub fn begin<'a>(
+        trace_id: TraceId,
+        span_id: SpanId,
+        name: impl Into<Cow<'a, str>>,
+        start: Timestamp,
+    ) -> Span<'a> {
+        Span {
+            trace_id,
+            span_id,
+            parent_id: None,
+            name: name.into(),
+            span_type: SpanType::Span,
+            status: Status::Running,
+            status_message: None,
+            level: Level::Default,
+            start,
+            end: None,
+            input: None,
+            output: None,
+            metadata: Metadata::new(),
+            model: None,
+            usage: Usage::default(),
+            cost: None,
+            version: None,
+            code: None,
+            attributes: Cow::Owned(TraceAttributes::default()),
+        }
+    }
+
+    /// The same span with every text owned, free of the buffer it was read from.
+    pub fn into_owned(self) -> Span<'static> {
+        fn own(text: Option<Cow<'_, str>>) -> Option<Cow<'static, str>> {
+            text.map(|t| Cow::Owned(t.into_owned()))
+        }
+        Span {
+            trace_id: self.trace_id,
+            span_id: self.span_id,
+            parent_id: self.parent_id,
+            name: Cow::Owned(self.name.into_owned()),
+            span_type: self.span_type,
+            status: self.status,
+            status_message: own(self.status_message),
+            level: self.level,
+            start: self.start,
+            end: self.end,
+            input: own(self.input),
+            output: own(self.output),
+            metadata: self.metadata,
+            model: own(self.model),
+            usage: self.usage,
+            cost: self.cost,
+            version: own(self.version),
+            code: self.code.map(|c| Code {
+                function: Cow::Owned(c.function.into_owned()),
+                file: Cow::Owned(c.file.into_owned()),
+                line: c.line,
+            }),
+            attributes: Cow::Owned(self.attributes.into_owned()),
+        }
+    }
+
+    /// Nanoseconds from start to end; `None` while it has no end.
+    pub fn duration(&self) -> Option<u64> {
+        self.end.map(|end| end.since(self.start))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_parses_back_and_a_wrong_one_lists_the_right_ones() {
+        for t in SpanType::ALL {
+            assert_eq!(t.as_str().parse(), Ok(*t));
+            assert_eq!(serde_json::to_value(t).unwrap(), t.as_str());
+        }
+        let error = "llm".parse::<SpanType>().unwrap_err().to_string();
+        assert!(error.starts_with("unknown span type `llm`: expected one of span, generation,"), "{error}");
+    }
+}

@@ -1,0 +1,2 @@
+//! The `observe` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! How the model is written and read on the wire.
