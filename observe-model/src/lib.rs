@@ -14,7 +14,7 @@ pub use attributes::TraceAttributes;
 pub use id::{ParseIdError, SpanId, TraceId};
 pub use resource::Resource;
 pub use span::{Code, Level, ParseNameError, Span, SpanType, Status};
-pub use time::Timestamp;
+pub use time::{ParseTimestampError, Timestamp};
 pub use usage::Usage;
 
 /// A free map of names to JSON values; numbers stay numbers.

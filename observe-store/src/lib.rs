@@ -5,4 +5,6 @@
 
 mod query;
 
-pub use query::{Page, Session, SessionQuery, SessionSummary, SpanDetail, Totals, Trace, TraceQuery, TraceSummary};
+pub use query::{
+    Page, Session, SessionQuery, SessionSummary, SpanDetail, Totals, Trace, TraceQuery, TraceSummary,
+};
