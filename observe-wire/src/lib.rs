@@ -1,1 +1,16 @@
-//! How the model is written and read on the wire.
+//! How the model is written and read on the wire: OTLP traces in protobuf, in the OpenInference dialect.
+//!
+//! - [`Encoder`] writes spans into the body of an OTLP export request; [`ExportResponse`] reads the answer.
+//! - [`decode`] reads such a body, from any sender; [`export_response`] writes the answer.
+//!
+//! `docs/WIRE.md` says which field of the model travels under which key, and what the wire cannot carry.
+#![forbid(unsafe_code)]
+
+mod dialect;
+mod otlp;
+
+pub use otlp::{
+    decoder::{DecodeError, Decoded, DecodedResource, Limits, SpanError, decode},
+    encoder::Encoder,
+    response::{ExportResponse, export_response},
+};

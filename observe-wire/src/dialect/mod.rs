@@ -1,0 +1,3 @@
+//! Which attribute carries which field: one file per dialect, both directions in it.
+
+pub(crate) mod openinference;

@@ -1,0 +1,7 @@
+//! OTLP, the OpenTelemetry protocol: messages, without the meaning of their attributes.
+
+pub(crate) mod attributes;
+pub(crate) mod decoder;
+pub(crate) mod encoder;
+pub(crate) mod protobuf;
+pub(crate) mod response;

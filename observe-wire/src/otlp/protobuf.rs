@@ -1,0 +1,277 @@
+//! The protobuf wire format: varints, tags, length-delimited fields, and the attribute (`KeyValue`) that OTLP
+//! repeats everywhere.
+//!
+//! Attributes are most of a span's bytes, so their keys are encoded at compile time ([`key`], [`constant`]): writing
+//! one is a copy, three length bytes and a copy of the value.
+
+/// Bytes of a length that is filled in later: a varint padded to this width, enough for 32 GiB.
+pub(crate) const PADDED: usize = 5;
+
+/// Tag of a length-delimited field.
+pub(crate) const fn tag(field: u8) -> u8 {
+    field << 3 | 2
+}
+
+/// `value` as a varint of exactly [`PADDED`] bytes, which protobuf allows and every reader accepts.
+pub(crate) const fn padded(value: usize) -> [u8; PADDED] {
+    let v = value as u64;
+    [
+        v as u8 | 0x80,
+        (v >> 7) as u8 | 0x80,
+        (v >> 14) as u8 | 0x80,
+        (v >> 21) as u8 | 0x80,
+        (v >> 28) as u8 & 0x7f,
+    ]
+}
+
+/// Appends `value` in as few bytes as it needs.
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Bytes that [`put_varint`] appends.
+const fn varint_len(value: u64) -> usize {
+    ((u64::BITS - (value | 1).leading_zeros()) as usize).div_ceil(7)
+}
+
+/// Appends a length-delimited field.
+#[inline(always)]
+pub(crate) fn put_bytes(out: &mut Vec<u8>, field: u8, bytes: &[u8]) {
+    if bytes.len() < 0x80 {
+        out.extend_from_slice(&[tag(field), bytes.len() as u8]);
+    } else {
+        out.push(tag(field));
+        put_varint(out, bytes.len() as u64);
+    }
+    out.extend_from_slice(bytes);
+}
+
+/// Appends a message whose length is known only once `body` has written it.
+pub(crate) fn put_message(out: &mut Vec<u8>, field: u8, body: impl FnOnce(&mut Vec<u8>)) {
+    out.push(tag(field));
+    let at = out.len();
+    out.extend_from_slice(&[0; PADDED]);
+    body(out);
+    patch_length(out, at);
+}
+
+/// Fills in the length that was left open at `at`: everything after it.
+pub(crate) fn patch_length(out: &mut [u8], at: usize) {
+    let length = out.len() - at - PADDED;
+    if let Some(place) = out.get_mut(at..at + PADDED) {
+        place.copy_from_slice(&padded(length));
+    }
+}
+
+/// Field numbers of the messages in which attributes stand.
+pub(crate) const RESOURCE_ATTRIBUTES: u8 = 1;
+/// `Event.attributes`.
+pub(crate) const EVENT_ATTRIBUTES: u8 = 3;
+/// `Span.attributes`.
+pub(crate) const SPAN_ATTRIBUTES: u8 = 9;
+
+/// What stands around a key of `N - 8` bytes in a text attribute: field, length, key, value's lengths, all but the text.
+///
+/// `N` is checked at compile time; [`key`] computes it.
+pub(crate) const fn text_head<const N: usize>(field: u8, key: &str) -> [u8; N] {
+    let mut head = [0; N];
+    let key = key.as_bytes();
+    assert!(N == key.len() + 8 && N < 100);
+    head[0] = tag(field);
+    head[2] = tag(1);
+    head[3] = key.len() as u8;
+    let mut i = 0;
+    while i < key.len() {
+        head[4 + i] = key[i];
+        i += 1;
+    }
+    head[N - 4] = tag(2);
+    head[N - 2] = tag(1);
+    head
+}
+
+/// A whole text attribute of a known text, `N` being [`constant`]'s sum.
+pub(crate) const fn constant_text<const K: usize, const N: usize>(head: [u8; K], text: &str) -> [u8; N] {
+    let mut all = [0; N];
+    let text = text.as_bytes();
+    assert!(N == K + text.len() && N <= 0x80);
+    let mut i = 0;
+    while i < N {
+        all[i] = if i < K { head[i] } else { text[i - K] };
+        i += 1;
+    }
+    all[1] = (N - 2) as u8;
+    all[K - 3] = (text.len() + 2) as u8;
+    all[K - 1] = text.len() as u8;
+    all
+}
+
+/// The key of an attribute, encoded, for `put_text`, `put_int` and `put_double`.
+macro_rules! key {
+    ($field:expr, $key:expr) => {
+        const { &$crate::otlp::protobuf::text_head::<{ $key.len() + 8 }>($field, $key) }
+    };
+}
+pub(crate) use key;
+
+/// The bytes of a text attribute whose text is known at compile time.
+macro_rules! constant {
+    ($field:expr, $key:expr, $text:expr) => {
+        const {
+            &$crate::otlp::protobuf::constant_text::<{ $key.len() + 8 }, { $key.len() + 8 + $text.len() }>(
+                *$crate::otlp::protobuf::key!($field, $key),
+                $text,
+            )
+        }
+    };
+}
+pub(crate) use constant;
+
+/// Appends a text attribute.
+#[inline(always)]
+pub(crate) fn put_text<const N: usize>(out: &mut Vec<u8>, head: &[u8; N], text: &[u8]) {
+    let length = text.len();
+    if length + N <= 0x80 {
+        let mut head = *head;
+        // After the attribute's own two bytes come the rest of the head and the text.
+        head[1] = (length + N - 2) as u8;
+        head[N - 3] = (length + 2) as u8;
+        head[N - 1] = length as u8;
+        out.extend_from_slice(&head);
+    } else {
+        put_long_head(out, head, length);
+    }
+    out.extend_from_slice(text);
+}
+
+/// The head of a text attribute whose lengths do not fit one byte each.
+#[inline(never)]
+fn put_long_head(out: &mut Vec<u8>, head: &[u8], length: usize) {
+    let value = 1 + varint_len(length as u64) + length;
+    let key = head.get(2..head.len() - 4).unwrap_or_default();
+    out.push(head[0]);
+    put_varint(out, (key.len() + 1 + varint_len(value as u64) + value) as u64);
+    out.extend_from_slice(key);
+    out.push(tag(2));
+    put_varint(out, value as u64);
+    out.push(tag(1));
+    put_varint(out, length as u64);
+}
+
+/// Appends an attribute that is a list of texts.
+pub(crate) fn put_texts(out: &mut Vec<u8>, field: u8, key: &str, texts: &[String]) {
+    put_message(out, field, |out| {
+        put_bytes(out, 1, key.as_bytes());
+        put_message(out, 2, |out| {
+            put_message(out, 5, |out| {
+                for text in texts {
+                    put_message(out, 1, |out| put_bytes(out, 1, text.as_bytes()));
+                }
+            });
+        });
+    });
+}
+
+/// Appends an integer attribute; what OTLP's signed 64 bits cannot hold becomes the largest they can.
+pub(crate) fn put_int<const N: usize>(out: &mut Vec<u8>, head: &[u8; N], value: u64) {
+    let value = value.min(i64::MAX as u64);
+    let length = varint_len(value);
+    put_number_head(out, head, 3 << 3, length);
+    put_varint(out, value);
+}
+
+/// Appends a floating-point attribute.
+pub(crate) fn put_double<const N: usize>(out: &mut Vec<u8>, head: &[u8; N], value: f64) {
+    put_number_head(out, head, 4 << 3 | 1, 8);
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+/// `head` for a number of `length` bytes: a text's head without the text's own length.
+#[inline(always)]
+fn put_number_head<const N: usize>(out: &mut Vec<u8>, head: &[u8; N], tag: u8, length: usize) {
+    let mut head = *head;
+    head[1] = (length + N - 3) as u8;
+    head[N - 3] = (length + 1) as u8;
+    head[N - 2] = tag;
+    out.extend_from_slice(&head[..N - 1]);
+}
+
+/// Bytes that are not protobuf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Malformed;
+
+/// One field's value as its wire type has it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Field<'a> {
+    /// Integers, booleans and enums.
+    Varint(u64),
+    /// `fixed64` and `double`.
+    Fixed64(u64),
+    /// Texts, bytes and messages.
+    Bytes(&'a [u8]),
+    /// `fixed32` and `float`, of which OTLP's traces use none that we read.
+    Fixed32,
+}
+
+/// Reads the fields of one message, in the order they stand.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(message: &'a [u8]) -> Self {
+        Self(message)
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
+        let (taken, rest) = self.0.split_at_checked(length).ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn fixed<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    fn varint(&mut self) -> Result<u64, Malformed> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let [byte] = self.fixed()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(Malformed)
+    }
+
+    /// The next field and its number; `None` at the end. Groups (wire types 3 and 4) are malformed: OTLP never had any.
+    pub(crate) fn next(&mut self) -> Result<Option<(u64, Field<'a>)>, Malformed> {
+        if self.0.is_empty() {
+            return Ok(None);
+        }
+        let tag = self.varint()?;
+        let field = match tag & 7 {
+            0 => Field::Varint(self.varint()?),
+            1 => Field::Fixed64(u64::from_le_bytes(self.fixed()?)),
+            2 => {
+                let length = usize::try_from(self.varint()?).map_err(|_| Malformed)?;
+                Field::Bytes(self.take(length)?)
+            }
+            5 => {
+                self.fixed::<4>()?;
+                Field::Fixed32
+            }
+            _ => return Err(Malformed),
+        };
+        match tag >> 3 {
+            0 => Err(Malformed),
+            number => Ok(Some((number, field))),
+        }
+    }
+}
