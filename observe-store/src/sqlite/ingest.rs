@@ -1,0 +1,109 @@
+//! Writing spans.
+
+use std::{collections::BTreeSet, sync::LazyLock};
+
+use observe_model::{Metadata, Resource, Span};
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::{
+    cells::{USAGE, buckets, int},
+    payload::Payload,
+    rollup,
+};
+
+/// Replaces the span of the same id; but one that has ended is not set back to running by a write that comes late.
+static UPSERT: LazyLock<String> = LazyLock::new(|| {
+    let columns = format!(
+        "trace_id, span_id, parent_id, project, service, release, environment, name, span_type, status, \
+         status_message, level, start_ns, end_ns, input_head, input_hash, output_head, output_hash, metadata, \
+         session, user, tags, trace_metadata, model, {USAGE}, cost, version, function, file, line"
+    );
+    let count = columns.split(", ").count();
+    let places: Vec<_> = (1..=count).map(|n| format!("?{n}")).collect();
+    let updates: Vec<_> = columns.split(", ").skip(2).map(|c| format!("{c} = excluded.{c}")).collect();
+    format!(
+        "INSERT INTO spans ({columns}) VALUES ({}) ON CONFLICT (trace_id, span_id) DO UPDATE SET {} \
+         WHERE excluded.status <> 'running' OR spans.status = 'running'",
+        places.join(", "),
+        updates.join(", "),
+    )
+});
+
+/// Writes the spans and the roll-ups that they touch, all or nothing.
+pub(super) fn write(
+    connection: &mut Connection,
+    resource: &Resource,
+    spans: &[Span<'_>],
+) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut touched = BTreeSet::new();
+    for span in spans {
+        if upsert(&transaction, resource, span)? {
+            touched.insert(span.trace_id);
+        }
+    }
+    rollup::refresh(&transaction, &touched)?;
+    transaction.commit()
+}
+
+/// Writes one span; `false` if it was out of date.
+fn upsert(connection: &Connection, resource: &Resource, span: &Span<'_>) -> rusqlite::Result<bool> {
+    let input = span.input.as_deref().map(Payload::new);
+    let output = span.output.as_deref().map(Payload::new);
+    let [u0, u1, u2, u3, u4, u5, u6] = buckets(&span.usage).map(|count| count.map(int));
+    let attributes = &span.attributes;
+    let tags =
+        (!attributes.tags.is_empty()).then(|| serde_json::Value::from(attributes.tags.clone()).to_string());
+    let written = connection.prepare_cached(&UPSERT)?.execute(params![
+        span.trace_id.to_bytes(),
+        span.span_id.to_bytes(),
+        span.parent_id.map(|id| id.to_bytes()),
+        resource.project,
+        resource.service,
+        resource.release,
+        resource.environment,
+        span.name,
+        span.span_type.as_str(),
+        span.status.as_str(),
+        span.status_message,
+        span.level.as_str(),
+        int(span.start.0),
+        span.end.map(|end| int(end.0)),
+        input.as_ref().map(|payload| payload.head),
+        input.as_ref().and_then(|payload| payload.hash),
+        output.as_ref().map(|payload| payload.head),
+        output.as_ref().and_then(|payload| payload.hash),
+        metadata(&span.metadata),
+        attributes.session,
+        attributes.user,
+        tags,
+        metadata(&attributes.metadata),
+        span.model,
+        u0,
+        u1,
+        u2,
+        u3,
+        u4,
+        u5,
+        u6,
+        // JSON has no other numbers, and one of them would spoil every sum it enters.
+        span.cost.filter(|cost| cost.is_finite()),
+        span.version,
+        span.code.as_ref().map(|code| &code.function),
+        span.code.as_ref().map(|code| &code.file),
+        span.code.as_ref().map(|code| code.line),
+    ])?;
+    if written == 0 {
+        return Ok(false);
+    }
+    for payload in input.iter().chain(&output) {
+        payload.store(connection)?;
+    }
+    Ok(true)
+}
+
+/// As JSON text; null where there is none.
+fn metadata(metadata: &Metadata) -> Option<String> {
+    // A map of JSON values cannot fail to be JSON.
+    (!metadata.is_empty()).then(|| serde_json::to_string(metadata).unwrap_or_default())
+}

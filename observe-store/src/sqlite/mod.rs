@@ -1,0 +1,130 @@
+//! The store in one SQLite file.
+
+mod cells;
+mod cursor;
+mod ingest;
+mod lists;
+mod open;
+mod pages;
+mod payload;
+mod rollup;
+mod schema;
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use observe_model::{Resource, Span, TraceId};
+use rusqlite::Connection;
+
+use crate::{Error, Page, Session, SessionQuery, SessionSummary, Store, Trace, TraceQuery, TraceSummary};
+
+/// A [`Store`] in one SQLite file, which any number of processes may write and read at once.
+///
+/// A writer waits up to 5 s for another to finish. Each store has its own connection; open one per thread.
+#[derive(Debug)]
+pub struct SqliteStore {
+    connection: Connection,
+    path: PathBuf,
+    /// Held while the file is open for writing, so that nobody renames it meanwhile; see `open`.
+    _lock: Option<File>,
+    set_aside: Option<PathBuf>,
+    writes: u64,
+}
+
+impl SqliteStore {
+    /// Opens the database at `path` for writing and reading; creates it and its directory (for the owner's eyes
+    /// only) where they are missing, and brings an older schema up to date.
+    ///
+    /// A file that is damaged or no database at all is renamed to `<name>.corrupt-<time>` and a new one begun:
+    /// [`set_aside`](Self::set_aside) tells. Damage deeper in the file shows later as an error with
+    /// [`is_corrupt`](Error::is_corrupt); then call [`recover`](Self::recover).
+    ///
+    /// # Errors
+    /// When the file or its directory cannot be written, the disk is full, or the file belongs to another program
+    /// or a newer version of this one; it is then left as it is.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        open::for_writing(path.as_ref(), open::Check::Beginning)
+    }
+
+    /// Opens the database at `path` for reading: [`Store::write`] fails.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if there is no such file; else as [`open`](Self::open), and
+    /// [`Error::Corrupt`] if the file is damaged, which a reader does not set aside.
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, Error> {
+        open::for_reading(path.as_ref())
+    }
+
+    /// Closes the database and opens it again after a check of the whole file, which takes about a second per
+    /// gigabyte. A damaged file is set aside as [`open`](Self::open) does.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); [`Error::CorruptInUse`] while another process has the damaged file open.
+    pub fn recover(self) -> Result<Self, Error> {
+        let path = self.path.clone();
+        // The file must be closed, and our own lock gone, before it can be renamed.
+        drop(self);
+        open::for_writing(&path, open::Check::Whole)
+    }
+
+    /// Where the damaged file went that was found on opening, if one was.
+    pub fn set_aside(&self) -> Option<&Path> {
+        self.set_aside.as_deref()
+    }
+
+    /// Where the database is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads in one transaction, so that all statements see the same state.
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        let transaction = self.connection.unchecked_transaction().map_err(|e| self.error(e))?;
+        read(&transaction).map_err(|e| self.error(e))
+    }
+
+    fn error(&self, source: rusqlite::Error) -> Error {
+        Error::sqlite(&self.path, source)
+    }
+}
+
+impl Store for SqliteStore {
+    fn write(&mut self, resource: &Resource, spans: &[Span<'_>]) -> Result<(), Error> {
+        if spans.is_empty() {
+            return Ok(());
+        }
+        ingest::write(&mut self.connection, resource, spans)
+            .map_err(|source| Error::sqlite(&self.path, source))?;
+        self.writes += 1;
+        Ok(())
+    }
+
+    fn sessions(&self, query: &SessionQuery) -> Result<Page<SessionSummary>, Error> {
+        let after = query.after.as_deref().map(cursor::decode).transpose()?;
+        self.read(|connection| lists::sessions(connection, query, after))
+    }
+
+    fn session(&self, project: Option<&str>, id: &str) -> Result<Option<Session>, Error> {
+        self.read(|connection| pages::session(connection, project, id))
+    }
+
+    fn traces(&self, query: &TraceQuery) -> Result<Page<TraceSummary>, Error> {
+        let after = query.after.as_deref().map(cursor::decode).transpose()?;
+        self.read(|connection| lists::traces(connection, query, after))
+    }
+
+    fn trace(&self, id: TraceId) -> Result<Option<Trace>, Error> {
+        self.read(|connection| pages::trace(connection, id))
+    }
+
+    fn change_counter(&self) -> Result<u64, Error> {
+        // SQLite counts what other connections committed; our own writes are added. Both only grow.
+        let others: i64 = self
+            .connection
+            .pragma_query_value(None, "data_version", |row| row.get(0))
+            .map_err(|e| self.error(e))?;
+        Ok((others as u64).wrapping_add(self.writes))
+    }
+}

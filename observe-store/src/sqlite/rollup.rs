@@ -1,0 +1,246 @@
+//! The rows of `traces` and `sessions`, computed anew from what they sum up whenever a part of it changes.
+//!
+//! Nothing is added to or taken from a sum in place, so that a span sent twice, late, or changed later is counted
+//! once and as it last was.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::LazyLock,
+};
+
+use observe_model::{Level, SpanId, Status, Timestamp, TraceId, Usage};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::cells::{Cells, USAGE, add_cost, add_totals, add_usage, buckets, int};
+use crate::{Totals, tree::Tree};
+
+/// A project and a session of it.
+type SessionKey = (String, String);
+
+/// Computes the rows of these traces, and of the sessions that they are or were in.
+pub(super) fn refresh(connection: &Connection, traces: &BTreeSet<TraceId>) -> rusqlite::Result<()> {
+    let mut sessions = BTreeSet::new();
+    for id in traces {
+        sessions.extend(session_of(connection, *id)?);
+        refresh_trace(connection, *id)?;
+        sessions.extend(session_of(connection, *id)?);
+    }
+    sessions.iter().try_for_each(|key| refresh_session(connection, key))
+}
+
+fn session_of(connection: &Connection, id: TraceId) -> rusqlite::Result<Option<SessionKey>> {
+    connection
+        .prepare_cached("SELECT project, session FROM traces WHERE trace_id = ?1 AND session IS NOT NULL")?
+        .query_row([id.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+}
+
+/// What a span adds to its trace.
+struct Part {
+    id: SpanId,
+    parent: Option<SpanId>,
+    session: Option<String>,
+    user: Option<String>,
+    tags: Vec<String>,
+    status: Status,
+    level: Level,
+    start: Timestamp,
+    end: Option<Timestamp>,
+    usage: Usage,
+    cost: Option<f64>,
+}
+
+static PARTS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT span_id, parent_id, session, user, tags, status, level, start_ns, end_ns, {USAGE}, cost \
+         FROM spans WHERE trace_id = ?1 ORDER BY start_ns, span_id"
+    )
+});
+
+fn parts(connection: &Connection, id: TraceId) -> rusqlite::Result<Vec<Part>> {
+    let mut statement = connection.prepare_cached(&PARTS)?;
+    let rows = statement.query_map([id.to_bytes()], |row| {
+        let mut cells = Cells::new(row);
+        Ok(Part {
+            id: cells.span_id()?,
+            parent: cells.optional_span_id()?,
+            session: cells.take()?,
+            user: cells.take()?,
+            tags: cells.tags()?,
+            status: cells.named()?,
+            level: cells.named()?,
+            start: cells.time()?,
+            end: cells.optional_count()?.map(Timestamp),
+            usage: cells.usage()?,
+            cost: cells.take()?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// The span that stands for the trace: the first root; while there is none, the first whose parent has not arrived.
+fn head<'a>(parts: &'a [Part], tree: &Tree) -> Option<&'a Part> {
+    let root = parts.iter().find(|part| part.parent.is_none());
+    let top = || parts.iter().enumerate().find(|(i, _)| tree.is_top(*i)).map(|(_, part)| part);
+    root.or_else(top).or(parts.first())
+}
+
+/// The head's status; but while no root has arrived, a trace of which anything runs is running.
+fn status(parts: &[Part], head: &Part) -> Status {
+    let waits = head.parent.is_some() && parts.iter().any(|part| part.status == Status::Running);
+    if waits { Status::Running } else { head.status }
+}
+
+fn totals(parts: &[Part], tree: &Tree) -> Totals {
+    let count = |counts: fn(&Part) -> bool| parts.iter().filter(|part| counts(part)).count() as u64;
+    let with_usage = tree.lowest(|i| !parts[i].usage.is_unknown());
+    let with_cost = tree.lowest(|i| parts[i].cost.is_some());
+    Totals {
+        spans: parts.len() as u64,
+        errors: count(|part| part.status == Status::Error),
+        warnings: count(|part| part.level == Level::Warning),
+        usage: with_usage.fold(Usage::default(), |sum, i| add_usage(&sum, &parts[i].usage)),
+        cost: with_cost.fold(None, |sum, i| add_cost(sum, parts[i].cost)),
+    }
+}
+
+/// Every tag of every span once, in the order of the spans.
+fn tags(parts: &[Part]) -> Option<String> {
+    let mut seen = HashSet::new();
+    let tags: Vec<_> = parts.iter().flat_map(|part| &part.tags).filter(|tag| seen.insert(*tag)).collect();
+    (!tags.is_empty()).then(|| serde_json::json!(tags).to_string())
+}
+
+static REPLACE_TRACE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT OR REPLACE INTO traces (trace_id, project, name, status_message, input_head, output_head, \
+         session, user, tags, status, start_ns, last_ns, spans, errors, warnings, {USAGE}, cost) \
+         SELECT trace_id, project, name, status_message, input_head, output_head, \
+         ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19 \
+         FROM spans WHERE trace_id = ?1 AND span_id = ?2"
+    )
+});
+
+fn refresh_trace(connection: &Connection, id: TraceId) -> rusqlite::Result<()> {
+    let parts = parts(connection, id)?;
+    let ids: Vec<_> = parts.iter().map(|part| (part.id, part.parent)).collect();
+    let tree = Tree::new(&ids);
+    let Some(head) = head(&parts, &tree) else { return Ok(()) };
+    let totals = totals(&parts, &tree);
+    let [u0, u1, u2, u3, u4, u5, u6] = buckets(&totals.usage).map(|count| count.map(int));
+    let last = parts.iter().map(|part| part.end.unwrap_or(part.start).max(part.start)).max();
+    connection.prepare_cached(&REPLACE_TRACE)?.execute(params![
+        id.to_bytes(),
+        head.id.to_bytes(),
+        head.session.as_ref().or_else(|| parts.iter().find_map(|part| part.session.as_ref())),
+        head.user.as_ref().or_else(|| parts.iter().find_map(|part| part.user.as_ref())),
+        tags(&parts),
+        status(&parts, head).as_str(),
+        parts.first().map(|part| int(part.start.0)),
+        last.map(|time| int(time.0)),
+        int(totals.spans),
+        int(totals.errors),
+        int(totals.warnings),
+        u0,
+        u1,
+        u2,
+        u3,
+        u4,
+        u5,
+        u6,
+        totals.cost,
+    ])?;
+    Ok(())
+}
+
+static SESSION_TRACES: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT user, status, start_ns, last_ns, input_head, output_head, spans, errors, warnings, {USAGE}, cost \
+         FROM traces WHERE session = ?2 AND project = ?1 ORDER BY start_ns, trace_id"
+    )
+});
+
+static REPLACE_SESSION: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT OR REPLACE INTO sessions (project, session, user, traces, failed_traces, start_ns, last_ns, \
+         active_ns, input_head, output_head, spans, errors, warnings, {USAGE}, cost) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
+    )
+});
+
+/// What a session's traces come to, added up in the order of their start.
+#[derive(Default)]
+struct Sum {
+    user: Option<String>,
+    traces: i64,
+    failed: i64,
+    start: Option<Timestamp>,
+    last: Timestamp,
+    active_ns: u64,
+    first_input: Option<String>,
+    last_output: Option<String>,
+    totals: Totals,
+}
+
+impl Sum {
+    fn add(&mut self, mut cells: Cells<'_>) -> rusqlite::Result<()> {
+        let user: Option<String> = cells.take()?;
+        let status: Status = cells.named()?;
+        let (start, last) = (cells.time()?, cells.time()?);
+        let input: Option<String> = cells.take()?;
+        if self.start.is_none() {
+            self.first_input = input;
+        }
+        self.start.get_or_insert(start);
+        self.user = user.or_else(|| self.user.take());
+        self.traces += 1;
+        self.failed += i64::from(status == Status::Error);
+        self.last = self.last.max(last);
+        self.active_ns = self.active_ns.saturating_add(last.since(start));
+        self.last_output = cells.take()?;
+        add_totals(&mut self.totals, &cells.totals()?);
+        Ok(())
+    }
+}
+
+fn refresh_session(connection: &Connection, (project, session): &SessionKey) -> rusqlite::Result<()> {
+    let mut sum = Sum::default();
+    let mut statement = connection.prepare_cached(&SESSION_TRACES)?;
+    let mut rows = statement.query([project, session])?;
+    while let Some(row) = rows.next()? {
+        sum.add(Cells::new(row))?;
+    }
+    let Some(start) = sum.start else {
+        // Its last trace turned out to belong to another session.
+        return connection
+            .prepare_cached("DELETE FROM sessions WHERE project = ?1 AND session = ?2")?
+            .execute([project, session])
+            .map(drop);
+    };
+    let totals = &sum.totals;
+    let [u0, u1, u2, u3, u4, u5, u6] = buckets(&totals.usage).map(|count| count.map(int));
+    connection.prepare_cached(&REPLACE_SESSION)?.execute(params![
+        project,
+        session,
+        sum.user,
+        sum.traces,
+        sum.failed,
+        int(start.0),
+        int(sum.last.0),
+        int(sum.active_ns),
+        sum.first_input,
+        sum.last_output,
+        int(totals.spans),
+        int(totals.errors),
+        int(totals.warnings),
+        u0,
+        u1,
+        u2,
+        u3,
+        u4,
+        u5,
+        u6,
+        totals.cost,
+    ])?;
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! The store's promises, kept through its public face.
+
+mod answers;
+mod common;
