@@ -39,6 +39,9 @@ pub struct Page<T> {
 }
 
 /// What is summed over the spans of a trace, or the traces of a session.
+///
+/// A span's usage counts only if no span below it reports any, and its cost likewise: an agent's numbers often
+/// repeat those of the model calls that it made.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Totals {
     /// Spans.
@@ -60,11 +63,11 @@ pub struct SessionSummary {
     pub project: String,
     /// Its id, as the application chose it.
     pub session: String,
-    /// Whom it was for: the user of its newest trace.
+    /// Whom it was for: the user of its newest trace that has one.
     pub user: Option<String>,
     /// Traces in it.
     pub traces: u64,
-    /// Traces in it that failed.
+    /// Traces in it whose status is error.
     pub failed_traces: u64,
     /// Sums over all its spans.
     pub totals: Totals,
@@ -99,15 +102,15 @@ pub struct TraceSummary {
     pub project: String,
     /// Its id.
     pub trace_id: TraceId,
-    /// The root span's name; the earliest span's while no root has arrived.
+    /// The root span's name; while no root has arrived, that of the earliest span whose parent has not.
     pub name: String,
-    /// The session it belongs to.
+    /// The session it belongs to: the root's, else that of the earliest span which has one.
     pub session: Option<String>,
-    /// The user it is for.
+    /// The user it is for, likewise.
     pub user: Option<String>,
-    /// Its tags.
+    /// Every tag of its spans.
     pub tags: Vec<String>,
-    /// The root's status.
+    /// The root's status. While no root has arrived: running if any span is, else that of the span that gives the name.
     pub status: Status,
     /// The root's error text.
     pub status_message: Option<String>,
@@ -164,9 +167,9 @@ pub struct SpanDetail {
     pub offset_ns: u64,
     /// Nanoseconds from its start to its end; `None` while it runs.
     pub duration_ns: Option<u64>,
-    /// What went in: any JSON, exactly as recorded.
+    /// What went in: any JSON, exactly as recorded; a JSON string if what was recorded is not JSON.
     pub input: Option<Box<serde_json::value::RawValue>>,
-    /// What came out: any JSON, exactly as recorded.
+    /// What came out, likewise.
     pub output: Option<Box<serde_json::value::RawValue>>,
     /// The span's metadata.
     pub metadata: Metadata,

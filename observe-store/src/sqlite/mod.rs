@@ -64,7 +64,9 @@ impl SqliteStore {
     /// As [`open`](Self::open); [`Error::CorruptInUse`] while another process has the damaged file open.
     pub fn recover(self) -> Result<Self, Error> {
         let path = self.path.clone();
-        // The file must be closed, and our own lock gone, before it can be renamed.
+        // The file must be closed, and our own lock gone, before it can be renamed. What closing might write into
+        // it would only add to the damage; whether this setting succeeds changes nothing else.
+        let _ = open::leave_wal_on_close(&self.connection, true);
         drop(self);
         open::for_writing(&path, open::Check::Whole)
     }
@@ -126,5 +128,54 @@ impl Store for SqliteStore {
             .pragma_query_value(None, "data_version", |row| row.get(0))
             .map_err(|e| self.error(e))?;
         Ok((others as u64).wrapping_add(self.writes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use observe_model::{SpanId, Timestamp};
+
+    use super::*;
+
+    fn write(store: &mut SqliteStore, seed: &str, input: String) -> Result<(), Error> {
+        let id = TraceId::from_seed(seed);
+        let mut span = Span::begin(id, SpanId::from_seed(seed), "span", Timestamp(1));
+        span.input = Some(input.into());
+        store.write(&Resource::default(), &[span])
+    }
+
+    #[test]
+    fn a_full_disk_loses_that_write_whole_and_nothing_before_or_after() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = SqliteStore::open(directory.path().join("observe.db")).unwrap();
+        write(&mut store, "before", "1".into()).unwrap();
+        let pages: i64 = store.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        let limit = |store: &SqliteStore, n: i64| {
+            store.connection.pragma_update_and_check(None, "max_page_count", n, |_| Ok(())).unwrap();
+        };
+        limit(&store, pages + 1);
+        let random: String =
+            (0..20_000_u32).map(|n| SpanId::from_seed(n.to_be_bytes()).to_string()).collect();
+        let error = write(&mut store, "during", random.clone()).unwrap_err();
+        assert!(matches!(error, Error::DiskFull(_)) && !error.is_corrupt(), "{error}");
+        assert!(store.trace(TraceId::from_seed("during")).unwrap().is_none());
+        limit(&store, 100_000);
+        write(&mut store, "after", random).unwrap();
+        assert_eq!(store.traces(&TraceQuery::default()).unwrap().items.len(), 2);
+    }
+
+    #[test]
+    fn a_lock_that_another_process_keeps_is_busy_and_not_corrupt() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = SqliteStore::open(directory.path().join("observe.db")).unwrap();
+        let other = SqliteStore::open(store.path()).unwrap();
+        other.connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+        store.connection.busy_timeout(Duration::ZERO).unwrap();
+        let error = write(&mut store, "s", "1".into()).unwrap_err();
+        assert!(matches!(error, Error::Busy(_)) && !error.is_corrupt(), "{error}");
+        other.connection.execute_batch("COMMIT").unwrap();
+        write(&mut store, "s", "1".into()).unwrap();
     }
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use observe_model::Timestamp;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use super::{SqliteStore, schema};
 use crate::Error;
@@ -42,7 +42,7 @@ pub(super) fn for_writing(path: &Path, check: Check) -> Result<SqliteStore, Erro
     match connect(path, check) {
         Ok(connection) => Ok(store(connection, path, Some(lock), None)),
         Err(Error::Corrupt(_)) => {
-            lock_alone(&lock, path)?;
+            lock_alone(&lock, path, BUSY)?;
             // Another process may have been quicker and set it aside already.
             let (connection, aside) = match connect(path, check) {
                 Err(Error::Corrupt(_)) => {
@@ -94,16 +94,23 @@ fn connect(path: &Path, check: Check) -> Result<Connection, Error> {
         // Before the first byte is in it, and before `-wal` and `-shm` inherit its mode.
         keep_private(path).map_err(|e| Error::directory(parent(path), e))?;
     }
+    leave_wal_on_close(&connection, true).map_err(error)?;
     configure(&connection).map_err(error)?;
     let version = schema::version(&connection, path)?;
     if check == Check::Whole {
         check_whole(&connection, path)?;
     }
+    leave_wal_on_close(&connection, false).map_err(error)?;
     switch_to_wal(&connection).map_err(error)?;
     if version < schema::KNOWN {
         schema::migrate(&mut connection).map_err(error)?;
     }
     Ok(connection)
+}
+
+/// Whether closing leaves the `-wal` file as it is, rather than write it into a file that is not ours or damaged.
+pub(super) fn leave_wal_on_close(connection: &Connection, leave: bool) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, leave).map(drop)
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
@@ -177,14 +184,14 @@ fn open_lock(path: &Path) -> Result<File, Error> {
 }
 
 /// Turns the shared lock into an exclusive one, unless somebody keeps the file open.
-fn lock_alone(lock: &File, path: &Path) -> Result<(), Error> {
+fn lock_alone(lock: &File, path: &Path, patience: Duration) -> Result<(), Error> {
     let begun = Instant::now();
     // Between the two locks there must be none: two processes that keep their shared one would wait for ever.
     lock.unlock().map_err(|e| Error::directory(parent(path), e))?;
     loop {
         match lock.try_lock() {
             Ok(()) => return Ok(()),
-            Err(fs::TryLockError::WouldBlock) if begun.elapsed() < BUSY => thread::sleep(PAUSE),
+            Err(fs::TryLockError::WouldBlock) if begun.elapsed() < patience => thread::sleep(PAUSE),
             Err(fs::TryLockError::WouldBlock) => return Err(Error::CorruptInUse(path.to_owned())),
             Err(fs::TryLockError::Error(e)) => return Err(Error::directory(parent(path), e)),
         }
@@ -210,4 +217,22 @@ fn set_aside(path: &Path) -> Result<PathBuf, Error> {
         }
     }
     Ok(aside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_file_is_not_renamed_while_another_writer_has_it_open() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("observe.db");
+        let other = SqliteStore::open(&path).unwrap();
+        let lock = open_lock(&path).unwrap();
+        lock.lock_shared().unwrap();
+        let error = lock_alone(&lock, &path, Duration::ZERO).unwrap_err();
+        assert!(matches!(error, Error::CorruptInUse(_)) && error.is_corrupt(), "{error}");
+        drop(other);
+        lock_alone(&lock, &path, Duration::ZERO).unwrap();
+    }
 }

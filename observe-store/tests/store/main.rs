@@ -2,3 +2,7 @@
 
 mod answers;
 mod common;
+mod faults;
+mod processes;
+mod rollups;
+mod schema;
