@@ -71,7 +71,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// What SQLite said.
-        source: rusqlite::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
@@ -85,14 +85,16 @@ impl Error {
     pub(crate) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode as Code;
         let path = path.to_owned();
-        let Some(code) = source.sqlite_error() else { return Self::Sqlite { path, source } };
+        let Some(code) = source.sqlite_error() else {
+            return Self::Sqlite { path, source: source.into() };
+        };
         match (code.code, code.extended_code) {
             // The shared-memory file of the WAL cannot grow either on a full disk.
             (Code::DiskFull, _) | (_, ffi::SQLITE_IOERR_SHMSIZE) => Self::DiskFull(path),
             (Code::DatabaseBusy | Code::DatabaseLocked, _) => Self::Busy(path),
             (Code::DatabaseCorrupt | Code::NotADatabase, _) => Self::Corrupt(path),
             (Code::CannotOpen | Code::ReadOnly | Code::PermissionDenied, _) => Self::Unwritable(path),
-            _ => Self::Sqlite { path, source },
+            _ => Self::Sqlite { path, source: source.into() },
         }
     }
 

@@ -27,22 +27,23 @@ impl Filter {
         self.values.extend(values);
     }
 
-    /// Runs `SELECT ... [WHERE ...] ORDER BY ... LIMIT`, one row more than the page holds to see whether more follow.
+    /// The whole statement, for so many rows.
+    fn sql(&self, select: &str, order: &str, rows: usize) -> String {
+        let filter = if self.conditions.is_empty() { "" } else { " WHERE " };
+        format!("{select}{filter}{} ORDER BY {order} LIMIT {rows}", self.conditions.join(" AND "))
+    }
+
+    /// Reads one page, and one row more to see whether another page follows.
     fn page<T>(
         self,
         connection: &Connection,
-        select: &str,
-        order: &str,
+        (select, order): (&str, &str),
         limit: usize,
         read: fn(&Row<'_>) -> rusqlite::Result<T>,
         key: impl FnOnce(&T) -> String,
     ) -> rusqlite::Result<Page<T>> {
         let limit = if limit == 0 { 50 } else { limit.min(1000) };
-        let rows = limit + 1;
-        let filter = if self.conditions.is_empty() { "" } else { " WHERE " };
-        let conditions = self.conditions.join(" AND ");
-        let sql = format!("{select}{filter}{conditions} ORDER BY {order} LIMIT {rows}");
-        let mut statement = connection.prepare_cached(&sql)?;
+        let mut statement = connection.prepare_cached(&self.sql(select, order, limit + 1))?;
         let items = statement.query_map(params_from_iter(self.values), read)?;
         let mut items = items.collect::<rusqlite::Result<Vec<_>>>()?;
         let more = items.len() > limit;
@@ -52,11 +53,20 @@ impl Filter {
     }
 }
 
+const SESSION_ORDER: &str = "last_ns DESC, project DESC, session DESC";
+const TRACE_ORDER: &str = "start_ns DESC, trace_id DESC";
+
 pub(super) fn sessions(
     connection: &Connection,
     query: &SessionQuery,
     after: Option<SessionKey>,
 ) -> rusqlite::Result<Page<SessionSummary>> {
+    let key = |s: &SessionSummary| cursor::encode(&(int(s.end.0), &s.project, &s.session));
+    let statement = (&*select_sessions(), SESSION_ORDER);
+    session_filter(query, after).page(connection, statement, query.limit, read_session, key)
+}
+
+fn session_filter(query: &SessionQuery, after: Option<SessionKey>) -> Filter {
     let mut filter = Filter::default();
     if let Some(project) = &query.project {
         filter.add("project = ?", [project.clone().into()]);
@@ -64,9 +74,7 @@ pub(super) fn sessions(
     if let Some((last, project, session)) = after {
         filter.add("(last_ns, project, session) < (?, ?, ?)", [last.into(), project.into(), session.into()]);
     }
-    let order = "last_ns DESC, project DESC, session DESC";
-    let key = |s: &SessionSummary| cursor::encode(&(int(s.end.0), &s.project, &s.session));
-    filter.page(connection, &select_sessions(), order, query.limit, read_session, key)
+    filter
 }
 
 pub(super) fn traces(
@@ -74,6 +82,12 @@ pub(super) fn traces(
     query: &TraceQuery,
     after: Option<TraceKey>,
 ) -> rusqlite::Result<Page<TraceSummary>> {
+    let key = |t: &TraceSummary| cursor::encode(&(int(t.start.0), t.trace_id));
+    let statement = (&*select_traces(), TRACE_ORDER);
+    trace_filter(query, after).page(connection, statement, query.limit, read_trace, key)
+}
+
+fn trace_filter(query: &TraceQuery, after: Option<TraceKey>) -> Filter {
     let mut filter = Filter::default();
     // `+` keeps SQLite from walking that column's index: it has no statistics, and a session is always the
     // narrowest, an unusual status the next.
@@ -92,9 +106,7 @@ pub(super) fn traces(
     if let Some((start, id)) = after {
         filter.add("(start_ns, trace_id) < (?, ?)", [start.into(), id.to_bytes().to_vec().into()]);
     }
-    let order = "start_ns DESC, trace_id DESC";
-    let key = |t: &TraceSummary| cursor::encode(&(int(t.start.0), t.trace_id));
-    filter.page(connection, &select_traces(), order, query.limit, read_trace, key)
+    filter
 }
 
 /// `SELECT` the columns that [`read_session`] reads.
@@ -155,4 +167,47 @@ pub(super) fn read_trace(row: &Row<'_>) -> rusqlite::Result<TraceSummary> {
         output: cells.take()?,
         totals: cells.totals()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How SQLite goes about it.
+    fn plan(filter: Filter, select: &str, order: &str) -> String {
+        let directory = tempfile::tempdir().unwrap();
+        let store = super::super::SqliteStore::open(directory.path().join("observe.db")).unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN {}", filter.sql(select, order, 51));
+        let mut statement = store.connection.prepare(&sql).unwrap();
+        let steps =
+            statement.query_map(params_from_iter(filter.values), |row| row.get::<_, String>(3)).unwrap();
+        steps.collect::<rusqlite::Result<Vec<_>>>().unwrap().join("; ")
+    }
+
+    #[test]
+    fn every_list_walks_the_narrowest_index_and_sorts_nothing() {
+        let text = || Some("x".to_owned());
+        for after in [false, true] {
+            for (project, index) in [(None, "sessions_by_last"), (text(), "sessions_by_project")] {
+                let query = SessionQuery { project, ..SessionQuery::default() };
+                let after = after.then(|| (1, "p".into(), "s".into()));
+                let plan = plan(session_filter(&query, after), &select_sessions(), SESSION_ORDER);
+                assert!(plan.contains(&format!("INDEX {index}")) && !plan.contains(';'), "{query:?}: {plan}");
+            }
+            for (project, session, status, index) in [
+                (None, None, None, "traces_by_start"),
+                (text(), None, None, "traces_by_project"),
+                (None, None, Some(Status::Ok), "traces_by_start"),
+                (text(), None, Some(Status::Ok), "traces_by_project"),
+                (text(), None, Some(Status::Error), "traces_by_status"),
+                (None, text(), None, "traces_by_session"),
+                (text(), text(), Some(Status::Error), "traces_by_session"),
+            ] {
+                let query = TraceQuery { project, session, status, ..TraceQuery::default() };
+                let after = after.then(|| (1, TraceId::from_seed("t")));
+                let plan = plan(trace_filter(&query, after), &select_traces(), TRACE_ORDER);
+                assert!(plan.contains(&format!("INDEX {index}")) && !plan.contains(';'), "{query:?}: {plan}");
+            }
+        }
+    }
 }

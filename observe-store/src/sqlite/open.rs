@@ -65,7 +65,8 @@ pub(super) fn for_reading(path: &Path) -> Result<SqliteStore, Error> {
     let open = || -> Result<Connection, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(|e| Error::sqlite(path, e))?;
-        configure(&connection).map_err(|e| Error::sqlite(path, e))?;
+        let ready = leave_wal_on_close(&connection, true).and_then(|()| configure(&connection));
+        ready.map_err(|e| Error::sqlite(path, e))?;
         Ok(connection)
     };
     let mut connection = open()?;
@@ -202,12 +203,14 @@ fn lock_alone(lock: &File, path: &Path, patience: Duration) -> Result<(), Error>
 fn set_aside(path: &Path) -> Result<PathBuf, Error> {
     let time: String =
         Timestamp::now().to_string().chars().take(19).filter(|c| *c != '-' && *c != ':').collect();
-    let names = (0..).map(|n| match n {
-        0 => beside(path, &format!(".corrupt-{time}Z")),
-        n => beside(path, &format!(".corrupt-{time}Z-{n}")),
-    });
-    let mut free = names.filter(|name| matches!(name.try_exists(), Ok(false)));
-    let aside = free.next().unwrap_or_else(|| beside(path, ".corrupt"));
+    let mut aside = beside(path, &format!(".corrupt-{time}Z"));
+    for n in 2.. {
+        // A name that cannot be looked at cannot be renamed to either, which then is the error.
+        if !matches!(aside.try_exists(), Ok(true)) {
+            break;
+        }
+        aside = beside(path, &format!(".corrupt-{time}Z-{n}"));
+    }
     // The database last: next to a missing one, SQLite would delete a `-wal` file that was left behind.
     for suffix in ["-wal", "-shm", ""] {
         match fs::rename(beside(path, suffix), beside(&aside, suffix)) {
