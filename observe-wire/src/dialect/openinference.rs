@@ -5,14 +5,15 @@
 
 use std::borrow::Cow;
 
-use observe_model::{Code, Metadata, Resource, Span, SpanType, Status, TraceAttributes, Usage};
+use observe_model::{Code, Level, Metadata, Resource, Span, SpanType, Status, TraceAttributes, Usage};
 use serde::Serializer as _;
 use serde_json::Value;
 
 use crate::otlp::{
     attributes::{Attributes, Unreadable},
     protobuf::{
-        RESOURCE_ATTRIBUTES, SPAN_ATTRIBUTES as SPAN, constant, key, put_double, put_int, put_text, put_texts,
+        RESOURCE_ATTRIBUTES, SPAN_ATTRIBUTES as SPAN, constant, key, put_const_text, put_double, put_int,
+        put_text, put_texts, put_u32,
     },
 };
 
@@ -43,11 +44,12 @@ pub(crate) fn put_resource(out: &mut Vec<u8>, resource: &Resource) {
     }
 }
 
-/// Writes the attributes of spans, and remembers those of the trace, which many spans in a row share.
+/// Writes the attributes of spans, and remembers tags and metadata of a trace, which many spans in a row share.
 #[derive(Debug, Default)]
 pub(crate) struct AttributeWriter {
     /// What `encoded` says. Compared by value: an address may be reused for another trace's attributes.
-    last: TraceAttributes,
+    tags: Vec<String>,
+    metadata: Metadata,
     encoded: Vec<u8>,
     /// How much of `encoded` holds for a span with metadata of its own: all but the last attribute, `metadata`.
     without_metadata: usize,
@@ -60,90 +62,71 @@ impl AttributeWriter {
     pub(crate) fn put(&mut self, out: &mut Vec<u8>, span: &Span<'_>) {
         put_type(out, span.span_type);
         if let Some(input) = &span.input {
-            match literal(input) {
-                Some(text) => {
-                    put_text(out, key!(SPAN, "input.value"), text.as_bytes());
-                    out.extend_from_slice(constant!(SPAN, "input.mime_type", "text/plain"));
-                }
-                None => {
-                    put_text(out, key!(SPAN, "input.value"), input.as_bytes());
-                    out.extend_from_slice(constant!(SPAN, "input.mime_type", "application/json"));
-                }
-            }
+            let text = constant!(SPAN, "input.mime_type", "text/plain");
+            let json = constant!(SPAN, "input.mime_type", "application/json");
+            put_payload(out, input, key!(SPAN, "input.value"), text, json);
         }
         if let Some(output) = &span.output {
-            match literal(output) {
-                Some(text) => {
-                    put_text(out, key!(SPAN, "output.value"), text.as_bytes());
-                    out.extend_from_slice(constant!(SPAN, "output.mime_type", "text/plain"));
-                }
-                None => {
-                    put_text(out, key!(SPAN, "output.value"), output.as_bytes());
-                    out.extend_from_slice(constant!(SPAN, "output.mime_type", "application/json"));
-                }
-            }
+            let text = constant!(SPAN, "output.mime_type", "text/plain");
+            let json = constant!(SPAN, "output.mime_type", "application/json");
+            put_payload(out, output, key!(SPAN, "output.value"), text, json);
         }
-        if self.last != *span.attributes {
-            self.remember(&span.attributes);
+        let scope = &*span.attributes;
+        if let Some(session) = &scope.session {
+            put_text(out, key!(SPAN, "session.id"), session.as_bytes());
         }
-        if span.metadata.is_empty() {
-            out.extend_from_slice(&self.encoded);
-        } else {
-            self.put_metadata(out, &span.metadata);
+        if let Some(user) = &scope.user {
+            put_text(out, key!(SPAN, "user.id"), user.as_bytes());
+        }
+        if !(scope.tags.is_empty() & scope.metadata.is_empty() & span.metadata.is_empty()) {
+            self.put_free(out, scope, &span.metadata);
         }
         if let Some(code) = &span.code {
             put_text(out, key!(SPAN, "code.function.name"), code.function.as_bytes());
             put_text(out, key!(SPAN, "code.file.path"), code.file.as_bytes());
-            put_int(out, key!(SPAN, "code.line.number"), code.line.into());
+            put_u32(out, key!(SPAN, "code.line.number"), code.line);
         }
-        if !matches!(span.status, Status::Ok | Status::Error) {
-            put_text(out, key!(SPAN, "observe.status"), span.status.as_str().as_bytes());
-        }
-        if span.level != Default::default() {
-            put_text(out, key!(SPAN, "observe.level"), span.level.as_str().as_bytes());
-        }
-        if let Some(version) = &span.version {
-            put_text(out, key!(SPAN, "observe.version"), version.as_bytes());
-        }
-        if span.model.is_some() || span.cost.is_some() || !span.usage.is_unknown() {
-            put_call(out, span);
+        // Most spans have none of the rest, so one test stands for all.
+        let plain = matches!(span.status, Status::Ok | Status::Error) & (span.level == Level::Default);
+        let called = span.model.is_some() | span.cost.is_some() | (span.usage != Usage::default());
+        if !plain | called | span.version.is_some() {
+            put_rest(out, span);
         }
     }
 
-    /// Encodes the attributes of another trace.
+    /// Appends tags and metadata of the trace, and the span's own metadata, which wins.
     #[inline(never)]
-    fn remember(&mut self, attributes: &TraceAttributes) {
-        self.last.clone_from(attributes);
-        self.encoded.clear();
+    fn put_free(&mut self, out: &mut Vec<u8>, scope: &TraceAttributes, own: &Metadata) {
+        if self.tags != scope.tags || self.metadata != scope.metadata {
+            self.remember(scope);
+        }
+        if own.is_empty() {
+            return out.extend_from_slice(&self.encoded);
+        }
+        out.extend_from_slice(self.encoded.get(..self.without_metadata).unwrap_or_default());
+        if !scope.metadata.is_empty() {
+            put_text(out, key!(SPAN, "observe.metadata"), object(&mut self.scratch, own.iter()));
+        }
+        let inherited = scope.metadata.iter().filter(|(key, _)| !own.contains_key(key.as_str()));
+        put_text(out, key!(SPAN, "metadata"), object(&mut self.scratch, inherited.chain(own)));
+    }
+
+    /// Encodes tags and metadata of another trace.
+    fn remember(&mut self, scope: &TraceAttributes) {
+        self.tags.clone_from(&scope.tags);
+        self.metadata.clone_from(&scope.metadata);
         let out = &mut self.encoded;
-        if let Some(session) = &attributes.session {
-            put_text(out, key!(SPAN, "session.id"), session.as_bytes());
-        }
-        if let Some(user) = &attributes.user {
-            put_text(out, key!(SPAN, "user.id"), user.as_bytes());
-        }
-        if !attributes.tags.is_empty() {
-            put_texts(out, SPAN, "tag.tags", &attributes.tags);
+        out.clear();
+        if !scope.tags.is_empty() {
+            put_texts(out, SPAN, "tag.tags", &scope.tags);
         }
         self.without_metadata = out.len();
-        if !attributes.metadata.is_empty() {
-            let json = object(&mut self.scratch, attributes.metadata.iter());
+        if !scope.metadata.is_empty() {
+            let json = object(&mut self.scratch, scope.metadata.iter());
             put_text(out, key!(SPAN, "observe.trace.metadata"), json);
             self.without_metadata = out.len();
             put_text(out, key!(SPAN, "metadata"), json);
         }
-    }
-
-    /// Appends the attributes of the trace, and `metadata` for a span with metadata of its own, which wins.
-    #[inline(never)]
-    fn put_metadata(&mut self, out: &mut Vec<u8>, own: &Metadata) {
-        out.extend_from_slice(self.encoded.get(..self.without_metadata).unwrap_or_default());
-        let scope = &self.last.metadata;
-        if !scope.is_empty() {
-            put_text(out, key!(SPAN, "observe.metadata"), object(&mut self.scratch, own.iter()));
-        }
-        let inherited = scope.iter().filter(|(key, _)| !own.contains_key(key.as_str()));
-        put_text(out, key!(SPAN, "metadata"), object(&mut self.scratch, inherited.chain(own)));
     }
 }
 
@@ -158,28 +141,52 @@ fn object<'b, 'm>(
     buffer
 }
 
+/// The attributes that say the type of a span, padded to one size, and their length: a copy of fixed size is cheaper.
+const TYPES: [([u8; 72], usize); SpanType::ALL.len()] = {
+    let mut types = [([0; 72], 0); SpanType::ALL.len()];
+    let mut i = 0;
+    while i < types.len() {
+        let span_type = SpanType::ALL[i];
+        let (kind, exact) = kind(span_type);
+        let entry = &mut types[span_type as usize];
+        entry.1 = put_const_text(&mut entry.0, 0, SPAN, "openinference.span.kind", kind);
+        if !exact {
+            entry.1 = put_const_text(&mut entry.0, entry.1, SPAN, "observe.span.type", span_type.as_str());
+        }
+        i += 1;
+    }
+    types
+};
+
 #[inline(always)]
 fn put_type(out: &mut Vec<u8>, span_type: SpanType) {
-    const KIND: &str = "openinference.span.kind";
-    const TYPE: &str = "observe.span.type";
-    out.extend_from_slice(match span_type {
-        SpanType::Generation => constant!(SPAN, KIND, kind(SpanType::Generation).0).as_slice(),
-        SpanType::Embedding => constant!(SPAN, KIND, kind(SpanType::Embedding).0),
-        SpanType::Retriever => constant!(SPAN, KIND, kind(SpanType::Retriever).0),
-        SpanType::Tool => constant!(SPAN, KIND, kind(SpanType::Tool).0),
-        SpanType::Agent => constant!(SPAN, KIND, kind(SpanType::Agent).0),
-        SpanType::Guardrail => constant!(SPAN, KIND, kind(SpanType::Guardrail).0),
-        SpanType::Evaluator => constant!(SPAN, KIND, kind(SpanType::Evaluator).0),
-        SpanType::Chain | SpanType::Span | SpanType::Event => constant!(SPAN, KIND, kind(SpanType::Chain).0),
-    });
-    match span_type {
-        SpanType::Span => out.extend_from_slice(constant!(SPAN, TYPE, SpanType::Span.as_str())),
-        SpanType::Event => out.extend_from_slice(constant!(SPAN, TYPE, SpanType::Event.as_str())),
-        _ => {}
+    let (bytes, length) = &TYPES[span_type as usize];
+    out.extend_from_slice(bytes);
+    out.truncate(out.len() - (bytes.len() - length));
+}
+
+/// Appends JSON and its mime type; a JSON string as its text, which platforms show better.
+#[inline(always)]
+fn put_payload<const K: usize, const T: usize, const J: usize>(
+    out: &mut Vec<u8>,
+    payload: &str,
+    key: &[u8; K],
+    text_mime: &[u8; T],
+    json_mime: &[u8; J],
+) {
+    match literal(payload) {
+        None => {
+            out.extend_from_slice(json_mime);
+            put_text(out, key, payload.as_bytes());
+        }
+        Some(text) => {
+            out.extend_from_slice(text_mime);
+            put_text(out, key, text.as_bytes());
+        }
     }
 }
 
-/// The text of a JSON string; `None` if `json` is anything else. Platforms show a text better than its JSON.
+/// The text of a JSON string; `None` if `json` is anything else.
 #[inline(always)]
 fn literal(json: &str) -> Option<Cow<'_, str>> {
     if !json.starts_with('"') { None } else { unescape(json) }
@@ -187,15 +194,34 @@ fn literal(json: &str) -> Option<Cow<'_, str>> {
 
 fn unescape(json: &str) -> Option<Cow<'_, str>> {
     let inner = json.get(1..)?.strip_suffix('"')?;
-    if !inner.bytes().fold(false, |found, byte| found | (byte == b'\\')) {
+    if !has_backslash(inner.as_bytes()) {
         return Some(Cow::Borrowed(inner));
     }
     serde_json::from_str::<String>(json).ok().map(Cow::Owned)
 }
 
-/// Appends what a call of a model used: OpenInference's token counts include the cached, audio and reasoning ones.
+/// Looks at eight bytes at a time: what is above the lowest zero byte of `word` may err, whether there is one does not.
+fn has_backslash(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks();
+    let found = words.iter().any(|word| {
+        let word = u64::from_ne_bytes(*word) ^ u64::from_ne_bytes([b'\\'; 8]);
+        word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080 != 0
+    });
+    found || rest.contains(&b'\\')
+}
+
+/// Appends what only some spans have.
 #[inline(never)]
-fn put_call(out: &mut Vec<u8>, span: &Span<'_>) {
+fn put_rest(out: &mut Vec<u8>, span: &Span<'_>) {
+    if !matches!(span.status, Status::Ok | Status::Error) {
+        put_text(out, key!(SPAN, "observe.status"), span.status.as_str().as_bytes());
+    }
+    if span.level != Level::Default {
+        put_text(out, key!(SPAN, "observe.level"), span.level.as_str().as_bytes());
+    }
+    if let Some(version) = &span.version {
+        put_text(out, key!(SPAN, "observe.version"), version.as_bytes());
+    }
     match (&span.model, span.span_type) {
         (None, _) => {}
         (Some(model), SpanType::Embedding) => {
@@ -203,7 +229,14 @@ fn put_call(out: &mut Vec<u8>, span: &Span<'_>) {
         }
         (Some(model), _) => put_text(out, key!(SPAN, "llm.model_name"), model.as_bytes()),
     }
-    let usage = &span.usage;
+    if let Some(cost) = span.cost.filter(|cost| cost.is_finite()) {
+        put_double(out, key!(SPAN, "llm.cost.total"), cost);
+    }
+    put_usage(out, &span.usage);
+}
+
+/// Appends token counts; OpenInference's sums include the cached, audio and reasoning ones.
+fn put_usage(out: &mut Vec<u8>, usage: &Usage) {
     // A sum is sent only where its plain part is known: else it would be read back as a plain part of zero.
     let prompt = usage.input.and(usage.total_input());
     let completion = usage.output.and(usage.total_output());
@@ -231,9 +264,6 @@ fn put_call(out: &mut Vec<u8>, span: &Span<'_>) {
     }
     if let Some(n) = total {
         put_int(out, key!(SPAN, "llm.token_count.total"), n);
-    }
-    if let Some(cost) = span.cost.filter(|cost| cost.is_finite()) {
-        put_double(out, key!(SPAN, "llm.cost.total"), cost);
     }
 }
 

@@ -63,18 +63,16 @@ impl Encoder {
         let out = &mut self.body;
         let length_at = out.len() + 1;
         out.extend_from_slice(&head(span));
+        if let Some(message) = &span.status_message {
+            out.truncate(out.len() - STATUS_LEN);
+            put_status(out, span, message);
+        }
         if let Some(parent) = span.parent_id {
-            let mut bytes = [0x22, 8, 0, 0, 0, 0, 0, 0, 0, 0];
+            let mut bytes = [tag(4), 8, 0, 0, 0, 0, 0, 0, 0, 0];
             bytes[2..].copy_from_slice(&parent.to_bytes());
             out.extend_from_slice(&bytes);
         }
-        if let Some(end) = span.end {
-            let mut bytes = [0x41, 0, 0, 0, 0, 0, 0, 0, 0];
-            bytes[1..].copy_from_slice(&end.0.to_le_bytes());
-            out.extend_from_slice(&bytes);
-        }
         put_bytes(out, field::NAME, span.name.as_bytes());
-        put_status(out, span);
         self.attributes.put(out, span);
         patch_length(out, length_at);
     }
@@ -91,7 +89,9 @@ impl Encoder {
 
     /// The complete body of what was pushed; the encoder begins the next one.
     pub fn take(&mut self) -> Vec<u8> {
-        let next = self.body.get(..self.prefix).unwrap_or_default().to_vec();
+        // Bodies of one destination are about as large as each other: growing each anew would copy it whole.
+        let mut next = Vec::with_capacity(self.body.len());
+        next.extend_from_slice(self.body.get(..self.prefix).unwrap_or_default());
         let mut body = std::mem::replace(&mut self.body, next);
         patch_length(&mut body, 1);
         patch_length(&mut body, self.scope_spans);
@@ -99,10 +99,13 @@ impl Encoder {
     }
 }
 
-/// What has the same place in every span: tag and open length, ids, kind, start.
+/// Bytes of a `Span.status` without a message.
+const STATUS_LEN: usize = 4;
+
+/// What has the same place in every span: tag and open length, ids, kind, start, end (0 for none), status without message.
 #[inline(always)]
-fn head(span: &Span<'_>) -> [u8; 45] {
-    let mut head = [0; 45];
+fn head(span: &Span<'_>) -> [u8; 54 + STATUS_LEN] {
+    let mut head = [0; 54 + STATUS_LEN];
     head[0] = tag(field::SPANS);
     head[6..8].copy_from_slice(&[tag(1), 16]);
     head[8..24].copy_from_slice(&span.trace_id.to_bytes());
@@ -112,29 +115,28 @@ fn head(span: &Span<'_>) -> [u8; 45] {
     let calls = matches!(span.span_type, SpanType::Generation | SpanType::Embedding);
     head[34..36].copy_from_slice(&[6 << 3, if calls { 3 } else { 1 }]);
     head[36] = 7 << 3 | 1;
-    head[37..].copy_from_slice(&span.start.0.to_le_bytes());
+    head[37..45].copy_from_slice(&span.start.0.to_le_bytes());
+    head[45] = 8 << 3 | 1;
+    head[46..54].copy_from_slice(&span.end.map_or(0, |end| end.0).to_le_bytes());
+    head[54..].copy_from_slice(&[tag(field::STATUS), 2, 3 << 3, status_code(span.status)]);
     head
 }
 
-/// `Span.status`, and for an error the `exception` event that Phoenix shows.
-#[inline(always)]
-fn put_status(out: &mut Vec<u8>, span: &Span<'_>) {
-    let code = match span.status {
+/// OTLP's `StatusCode`: unset, ok or error. The dialect tells apart what it cannot.
+const fn status_code(status: Status) -> u8 {
+    match status {
+        Status::Running | Status::Cancelled | Status::Abandoned => 0,
         Status::Ok => 1,
         Status::Error | Status::Interrupted => 2,
-        Status::Running | Status::Cancelled | Status::Abandoned => 0,
-    };
-    match &span.status_message {
-        None => out.extend_from_slice(&[tag(field::STATUS), 2, 3 << 3, code]),
-        Some(message) => put_status_message(out, span, code, message),
     }
 }
 
+/// `Span.status` with a message, and for an error the `exception` event that Phoenix shows.
 #[inline(never)]
-fn put_status_message(out: &mut Vec<u8>, span: &Span<'_>, code: u8, message: &str) {
+fn put_status(out: &mut Vec<u8>, span: &Span<'_>, message: &str) {
     put_message(out, field::STATUS, |out| {
         put_bytes(out, 2, message.as_bytes());
-        out.extend_from_slice(&[3 << 3, code]);
+        out.extend_from_slice(&[3 << 3, status_code(span.status)]);
     });
     if span.status == Status::Error {
         put_message(out, field::EVENTS, |out| {

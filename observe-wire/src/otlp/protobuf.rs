@@ -79,35 +79,29 @@ pub(crate) const SPAN_ATTRIBUTES: u8 = 9;
 /// `N` is checked at compile time; [`key`] computes it.
 pub(crate) const fn text_head<const N: usize>(field: u8, key: &str) -> [u8; N] {
     let mut head = [0; N];
-    let key = key.as_bytes();
-    assert!(N == key.len() + 8 && N < 100);
-    head[0] = tag(field);
-    head[2] = tag(1);
-    head[3] = key.len() as u8;
-    let mut i = 0;
-    while i < key.len() {
-        head[4 + i] = key[i];
-        i += 1;
-    }
-    head[N - 4] = tag(2);
-    head[N - 2] = tag(1);
+    let end = put_const_text(&mut head, 0, field, key, "");
+    assert!(N == end);
     head
 }
 
-/// A whole text attribute of a known text, `N` being [`constant`]'s sum.
-pub(crate) const fn constant_text<const K: usize, const N: usize>(head: [u8; K], text: &str) -> [u8; N] {
-    let mut all = [0; N];
-    let text = text.as_bytes();
-    assert!(N == K + text.len() && N <= 0x80);
+/// Writes a whole text attribute at `at` and says where it ends; for constants, of at most 129 bytes each.
+pub(crate) const fn put_const_text(out: &mut [u8], at: usize, field: u8, key: &str, text: &str) -> usize {
+    let (key, text) = (key.as_bytes(), text.as_bytes());
+    let (k, t) = (key.len(), text.len());
+    let head = [tag(field), (k + t + 6) as u8, tag(1), k as u8];
+    let value = [tag(2), (t + 2) as u8, tag(1), t as u8];
+    assert!(k + t + 6 < 0x80);
     let mut i = 0;
-    while i < N {
-        all[i] = if i < K { head[i] } else { text[i - K] };
+    while i < k + t + 8 {
+        out[at + i] = match i {
+            0..4 => head[i],
+            _ if i < 4 + k => key[i - 4],
+            _ if i < 8 + k => value[i - 4 - k],
+            _ => text[i - 8 - k],
+        };
         i += 1;
     }
-    all[1] = (N - 2) as u8;
-    all[K - 3] = (text.len() + 2) as u8;
-    all[K - 1] = text.len() as u8;
-    all
+    at + i
 }
 
 /// The key of an attribute, encoded, for `put_text`, `put_int` and `put_double`.
@@ -122,10 +116,9 @@ pub(crate) use key;
 macro_rules! constant {
     ($field:expr, $key:expr, $text:expr) => {
         const {
-            &$crate::otlp::protobuf::constant_text::<{ $key.len() + 8 }, { $key.len() + 8 + $text.len() }>(
-                *$crate::otlp::protobuf::key!($field, $key),
-                $text,
-            )
+            let mut bytes = [0; $key.len() + 8 + $text.len()];
+            $crate::otlp::protobuf::put_const_text(&mut bytes, 0, $field, $key, $text);
+            &{ bytes }
         }
     };
 }
@@ -182,6 +175,13 @@ pub(crate) fn put_int<const N: usize>(out: &mut Vec<u8>, head: &[u8; N], value: 
     let length = varint_len(value);
     put_number_head(out, head, 3 << 3, length);
     put_varint(out, value);
+}
+
+/// Appends an integer attribute without counting its bytes: its varint is padded.
+#[inline(always)]
+pub(crate) fn put_u32<const N: usize>(out: &mut Vec<u8>, head: &[u8; N], value: u32) {
+    put_number_head(out, head, 3 << 3, PADDED);
+    out.extend_from_slice(&padded(value as usize));
 }
 
 /// Appends a floating-point attribute.

@@ -1,0 +1,157 @@
+//! Bodies that nobody meant well: no panic, no more memory than the limits allow, and one bad span costs only itself.
+
+mod common;
+
+use common::span;
+use observe_model::Resource;
+use observe_wire::{DecodeError, Encoder, Limits, SpanError, decode};
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest,
+    common::v1::{AnyValue, ArrayValue, KeyValue, any_value::Value},
+    trace::v1::{ResourceSpans, ScopeSpans, Span},
+};
+use proptest::{collection::vec, prelude::*, sample::Index};
+use prost::Message as _;
+
+proptest! {
+    #[test]
+    fn random_bytes_do_no_harm(body in vec(any::<u8>(), 0..400)) {
+        let _ = decode(&body, &Limits::default());
+        let _ = observe_wire::ExportResponse::decode(&body);
+    }
+
+    #[test]
+    fn a_damaged_body_does_no_harm(
+        spans in vec(span(), 1..3),
+        damage in vec((any::<Index>(), any::<u8>()), 1..8),
+        cut in any::<Index>(),
+        is_cut: bool,
+    ) {
+        let mut encoder = Encoder::new(&Resource::default());
+        spans.iter().for_each(|span| encoder.push(span));
+        let mut body = encoder.take();
+        for (at, byte) in damage {
+            let at = at.index(body.len());
+            body[at] = byte;
+        }
+        if is_cut {
+            body.truncate(cut.index(body.len()));
+        }
+        if let Ok(decoded) = decode(&body, &Limits::default()) {
+            let taken: usize = decoded.resources.iter().map(|r| r.spans.len()).sum();
+            prop_assert!(taken as u64 + decoded.rejected <= body.len() as u64);
+            prop_assert_eq!(decoded.rejected > 0, decoded.reason.is_some());
+        }
+    }
+}
+
+fn good() -> Span {
+    Span { trace_id: vec![1; 16], span_id: vec![2; 8], name: "good".into(), ..Default::default() }
+}
+
+fn with(value: AnyValue) -> Span {
+    let attribute = KeyValue { key: "x".into(), value: Some(value), ..Default::default() };
+    Span { attributes: vec![attribute], ..good() }
+}
+
+fn body(spans: Vec<Span>) -> Vec<u8> {
+    let scope_spans = vec![ScopeSpans { spans, ..Default::default() }];
+    let resource_spans = vec![ResourceSpans { scope_spans, ..Default::default() }];
+    ExportTraceServiceRequest { resource_spans }.encode_to_vec()
+}
+
+fn nested(depth: usize) -> AnyValue {
+    let inner = AnyValue { value: Some(Value::IntValue(7)) };
+    (0..depth).fold(inner, |value, _| AnyValue {
+        value: Some(Value::ArrayValue(ArrayValue { values: vec![value] })),
+    })
+}
+
+#[test]
+fn a_span_with_a_bad_id_is_rejected_and_the_others_are_taken() {
+    for bad in [
+        Span { trace_id: vec![], ..good() },
+        Span { trace_id: vec![0; 16], ..good() },
+        Span { trace_id: vec![1; 15], ..good() },
+        Span { span_id: vec![0; 8], ..good() },
+        Span { span_id: vec![1; 16], ..good() },
+        Span { parent_span_id: vec![1; 7], ..good() },
+    ] {
+        let decoded = decode(&body(vec![good(), bad.clone(), good()]), &Limits::default()).unwrap();
+        assert_eq!((decoded.rejected, decoded.reason), (1, Some(SpanError::InvalidId)), "{bad:?}");
+        assert_eq!(decoded.resources[0].spans.len(), 2);
+    }
+}
+
+#[test]
+fn a_text_that_is_not_utf_8_rejects_its_span_alone() {
+    let mut bytes = body(vec![good(), Span { name: "bad!".into(), ..good() }]);
+    let at = bytes.windows(4).position(|w| w == b"bad!").unwrap();
+    bytes[at] = 0xff;
+    let decoded = decode(&bytes, &Limits::default()).unwrap();
+    assert_eq!((decoded.rejected, decoded.reason), (1, Some(SpanError::Malformed)));
+    assert_eq!(decoded.resources[0].spans[0].name, "good");
+}
+
+#[test]
+fn values_are_read_as_deep_as_the_limit_and_no_deeper() {
+    let limits = Limits { depth: 4, ..Default::default() };
+    let decoded = decode(&body(vec![with(nested(4)), with(nested(5))]), &limits).unwrap();
+    assert_eq!((decoded.rejected, decoded.reason), (1, Some(SpanError::TooDeep)));
+    assert_eq!(decoded.resources[0].spans[0].metadata["x"], serde_json::json!([[[[7]]]]));
+    // Far deeper than the stack could go. Built by hand: prost recurses too.
+    let mut value = vec![0x18, 7];
+    for _ in 0..5_000 {
+        for tag in [0x0a, 0x2a] {
+            let mut outer = vec![tag];
+            prost::encoding::encode_varint(value.len() as u64, &mut outer);
+            outer.append(&mut value);
+            value = outer;
+        }
+    }
+    let mut attribute = vec![0x0a, 1, b'x', 0x12];
+    prost::encoding::encode_varint(value.len() as u64, &mut attribute);
+    attribute.append(&mut value);
+    let mut message = good().encode_to_vec();
+    for (tag, bytes) in [(0x4a, attribute)] {
+        message.push(tag);
+        prost::encoding::encode_varint(bytes.len() as u64, &mut message);
+        message.extend(bytes);
+    }
+    for _ in 0..3 {
+        let mut outer = vec![0x12];
+        prost::encoding::encode_varint(message.len() as u64, &mut outer);
+        outer.append(&mut message);
+        message = outer;
+    }
+    message[0] = 0x0a;
+    let decoded = decode(&message, &Limits::default()).unwrap();
+    assert_eq!((decoded.rejected, decoded.reason), (1, Some(SpanError::TooDeep)));
+}
+
+#[test]
+fn a_body_beyond_a_limit_is_refused_with_that_limit() {
+    let spans = body(vec![good(); 3]);
+    let limits = Limits { spans: 2, ..Default::default() };
+    assert_eq!(decode(&spans, &limits), Err(DecodeError::TooManySpans { limit: 2 }));
+    let limits = Limits { bytes: spans.len() - 1, ..Default::default() };
+    assert_eq!(decode(&spans, &limits), Err(DecodeError::TooLarge { limit: spans.len() - 1 }));
+    let limits = Limits { values: 3, ..Default::default() };
+    assert!(decode(&body(vec![with(nested(2))]), &limits).is_ok());
+    assert_eq!(decode(&body(vec![with(nested(3))]), &limits), Err(DecodeError::TooManyValues { limit: 3 }));
+    let list = KeyValue {
+        key: "metadata".into(),
+        value: Some(AnyValue { value: Some(Value::StringValue(r#"{"a":[1,2,3]}"#.into())) }),
+        ..Default::default()
+    };
+    let spans = body(vec![Span { attributes: vec![list], ..good() }]);
+    assert_eq!(decode(&spans, &limits), Err(DecodeError::TooManyValues { limit: 3 }));
+}
+
+#[test]
+fn what_is_not_protobuf_is_malformed() {
+    for text in ["{\"resourceSpans\":[]}", "<html>", "\u{0}"] {
+        assert_eq!(decode(text.as_bytes(), &Limits::default()), Err(DecodeError::Malformed), "{text}");
+    }
+    assert_eq!(decode(&[], &Limits::default()), Ok(Default::default()));
+}
