@@ -39,6 +39,9 @@ impl Budget {
     }
 }
 
+/// Values that a map counts for besides its own: memory for eleven entries is taken at once.
+const MAP: usize = 10;
+
 /// An `AnyValue`; what is inside is not read yet.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum AnyValue<'a> {
@@ -101,6 +104,7 @@ impl<'a> AnyValue<'a> {
                 Ok(Value::Array(values))
             })?,
             Self::Map(map) => nested(budget, |budget| {
+                budget.spend(MAP)?;
                 let mut entries = Metadata::new();
                 each(map, |entry| {
                     budget.spend(1)?;
@@ -261,7 +265,12 @@ impl<'a> Attributes<'a> {
         let Some(at) = self.entries.iter().position(|(k, _)| *k == key) else { return Ok(None) };
         let AnyValue::Text(text) = self.entries[at].1 else { return Ok(None) };
         // Each value but the first is led in by one of these bytes.
-        self.budget.spend(text.bytes().filter(|byte| b",:[{".contains(byte)).count())?;
+        let count = |byte| match byte {
+            b',' | b':' | b'[' => 1,
+            b'{' => 1 + MAP,
+            _ => 0,
+        };
+        self.budget.spend(text.bytes().map(count).sum())?;
         let object = serde_json::from_str(text).ok();
         if object.is_some() {
             self.entries.swap_remove(at);

@@ -12,14 +12,15 @@ use crate::dialect::openinference;
 
 /// What a body may hold, so that a hostile one costs neither memory nor stack.
 ///
-/// With the defaults the spans of a body take at most about ten times its own size.
+/// With the defaults no body, whatever it holds, becomes more than about a gigabyte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of the body, uncompressed; 64 MiB by default, as the OTLP specification recommends.
     pub bytes: usize,
     /// Spans in the body, rejected ones included; 250,000 by default.
     pub spans: usize,
-    /// Attributes, and values inside of attributes, in the whole body; 2,000,000 by default.
+    /// Attributes, and values inside of attributes, in the whole body; 2,000,000 by default. A map inside of an attribute
+    /// counts for eleven.
     pub values: usize,
     /// How deep lists and maps may be nested in one attribute; 32 by default. A span that goes deeper is rejected.
     pub depth: usize,

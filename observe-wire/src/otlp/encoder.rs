@@ -62,15 +62,17 @@ impl Encoder {
     pub fn push(&mut self, span: &Span<'_>) {
         let out = &mut self.body;
         let length_at = out.len() + 1;
-        out.extend_from_slice(&head(span));
-        if let Some(message) = &span.status_message {
-            out.truncate(out.len() - STATUS_LEN);
-            put_status(out, span, message);
+        let head = head(span);
+        match &span.status_message {
+            None => out.extend_from_slice(&head),
+            Some(message) => {
+                out.extend_from_slice(&head[..STATUS]);
+                put_status(out, span, message);
+                out.extend_from_slice(&head[PARENT..]);
+            }
         }
-        if let Some(parent) = span.parent_id {
-            let mut bytes = [tag(4), 8, 0, 0, 0, 0, 0, 0, 0, 0];
-            bytes[2..].copy_from_slice(&parent.to_bytes());
-            out.extend_from_slice(&bytes);
+        if span.parent_id.is_none() {
+            out.truncate(out.len() - (HEAD - PARENT));
         }
         put_bytes(out, field::NAME, span.name.as_bytes());
         self.attributes.put(out, span);
@@ -99,13 +101,18 @@ impl Encoder {
     }
 }
 
-/// Bytes of a `Span.status` without a message.
-const STATUS_LEN: usize = 4;
+/// Where in [`head`] the status without a message stands.
+const STATUS: usize = 54;
+/// Where in [`head`] the parent's id stands.
+const PARENT: usize = STATUS + 4;
+/// Bytes of [`head`].
+const HEAD: usize = PARENT + 10;
 
-/// What has the same place in every span: tag and open length, ids, kind, start, end (0 for none), status without message.
+/// What has the same size in every span, so that it is one copy: open length, ids, kind, start, end (0 for none), status
+/// and parent; the last two are taken back where they are wrong.
 #[inline(always)]
-fn head(span: &Span<'_>) -> [u8; 54 + STATUS_LEN] {
-    let mut head = [0; 54 + STATUS_LEN];
+fn head(span: &Span<'_>) -> [u8; HEAD] {
+    let mut head = [0; HEAD];
     head[0] = tag(field::SPANS);
     head[6..8].copy_from_slice(&[tag(1), 16]);
     head[8..24].copy_from_slice(&span.trace_id.to_bytes());
@@ -118,7 +125,9 @@ fn head(span: &Span<'_>) -> [u8; 54 + STATUS_LEN] {
     head[37..45].copy_from_slice(&span.start.0.to_le_bytes());
     head[45] = 8 << 3 | 1;
     head[46..54].copy_from_slice(&span.end.map_or(0, |end| end.0).to_le_bytes());
-    head[54..].copy_from_slice(&[tag(field::STATUS), 2, 3 << 3, status_code(span.status)]);
+    head[STATUS..PARENT].copy_from_slice(&[tag(field::STATUS), 2, 3 << 3, status_code(span.status)]);
+    head[PARENT..60].copy_from_slice(&[tag(4), 8]);
+    head[60..].copy_from_slice(&span.parent_id.map_or(0, |id| id.to_int()).to_be_bytes());
     head
 }
 
