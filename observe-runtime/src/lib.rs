@@ -1,1 +1,53 @@
-//! What happens while the host runs.
+//! What happens while the host runs: context, capture, journal, collector, destinations.
+//!
+//! Applications use this through `observe-ai`, which adds the macro and the local store.
+//!
+//! The way of a span: [`call`] places it by the [`context`], captures its arguments ([`capture`]) into the thread's
+//! [`journal`], and writes its end there; the [`collector`] joins the entries on its own thread and gives whole spans
+//! to the [`destination`]s.
+
+mod call;
+mod capture;
+mod carry;
+mod clock;
+mod collector;
+mod context;
+pub mod destination;
+mod exit;
+mod ids;
+mod journal;
+mod lifecycle;
+mod panic_text;
+mod report;
+mod scope;
+mod settings;
+mod site;
+mod span;
+mod switch;
+
+pub use carry::{InSpan, ObserveExt, carry};
+#[cfg(feature = "tokio")]
+pub use carry::{spawn, spawn_blocking};
+pub use lifecycle::{Guard, Report, flush, start};
+pub use observe_model::{
+    Level, Resource, Span, SpanId, SpanType, Status, Timestamp, TraceAttributes, TraceId, Usage,
+};
+pub use scope::{Scope, Scoped, session};
+pub use settings::Settings;
+pub use span::{CurrentSpan, current_span, current_span_id, current_trace_id};
+
+/// What the macro's expansion names. Not for anyone else: it changes without notice.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::{
+        call::{AsyncCall, Place, Start, SyncCall, call_once},
+        capture::{
+            Fork, Probe, ProbeError, Slot, ViaDebug, ViaDebugError, ViaDeref, ViaDisplay, ViaError, ViaName,
+            ViaNameError, ViaPlain, ViaResult, ViaSerialize, ViaUnit,
+        },
+        report::say,
+        site::Site,
+        switch::is_on,
+    };
+    pub use observe_model::{Level, SpanType};
+}

@@ -1,0 +1,113 @@
+//! Makes a span of its entries.
+
+use std::{borrow::Cow, sync::LazyLock};
+
+use observe_model::{Code, Level, Metadata, Span, SpanId, SpanType, Status, TraceAttributes, TraceId, Usage};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    clock::Anchor,
+    journal::entry::{Ending, Entry, Field, Payload, Start},
+    site::Site,
+};
+
+/// The entries of one span.
+pub(super) struct Parts<'a> {
+    pub(super) start: Start,
+    pub(super) input: Option<Payload<'a>>,
+    pub(super) site: Option<&'static Site>,
+    pub(super) changes: &'a [Entry<'a>],
+    pub(super) end: Option<Entry<'a>>,
+    pub(super) attributes: Option<&'a TraceAttributes>,
+}
+
+/// What is shown for a value that the journal had no room for.
+const LOST: &str = r#"{"$error":"not recorded: the journal was full"}"#;
+
+static NO_ATTRIBUTES: LazyLock<TraceAttributes> = LazyLock::new(TraceAttributes::default);
+
+/// The attributes of a stamp's entry.
+pub(super) fn stamp(entry: &Entry<'_>) -> TraceAttributes {
+    entry.payload().and_then(value).unwrap_or_default()
+}
+
+/// JSON text of a payload.
+fn text(payload: Payload<'_>) -> Cow<'_, str> {
+    match payload {
+        // Only our own serializer writes here, so the check never fails; it is what keeps this free of `unsafe`.
+        Payload::Json(bytes) | Payload::Raw(bytes) => String::from_utf8_lossy(bytes),
+        Payload::Lost => Cow::Borrowed(LOST),
+    }
+}
+
+fn value<T: DeserializeOwned>(payload: Payload<'_>) -> Option<T> {
+    serde_json::from_str(&text(payload)).ok()
+}
+
+/// The span; `None` if its ids are none.
+pub(super) fn assemble<'a>(parts: &Parts<'a>, anchor: &Anchor) -> Option<Span<'a>> {
+    let start = &parts.start;
+    let (name, span_type, level) =
+        parts.site.map_or(("", SpanType::Span, Level::Default), |s| (s.name, s.span_type, s.level));
+    let mut span = Span::begin(
+        TraceId::from_int(start.trace)?,
+        SpanId::from_int(start.span)?,
+        name,
+        anchor.to_wall(start.ticks),
+    );
+    span.parent_id = SpanId::from_int(start.parent);
+    (span.span_type, span.level) = (span_type, level);
+    span.input = parts.input.map(text);
+    span.attributes = Cow::Borrowed(parts.attributes.unwrap_or(LazyLock::force(&NO_ATTRIBUTES)));
+    span.code = parts.site.map(|s| Code {
+        function: Cow::Borrowed(s.function),
+        file: Cow::Borrowed(s.file),
+        line: s.line,
+    });
+    if let Some(entry) = &parts.end {
+        end(&mut span, entry, anchor);
+    }
+    for entry in parts.changes {
+        change(&mut span, entry);
+    }
+    Some(span)
+}
+
+fn end<'a>(span: &mut Span<'a>, entry: &Entry<'a>, anchor: &Anchor) {
+    span.end = Some(anchor.to_wall(entry.ticks()));
+    let payload = entry.payload();
+    match Ending::of(entry.code) {
+        Some(Ending::Returned) | None => {
+            span.status = Status::Ok;
+            span.output = payload.map(text);
+        }
+        Some(Ending::Error | Ending::Panicked) => fail(span, payload),
+        Some(Ending::Cancelled) => span.status = Status::Cancelled,
+    }
+}
+
+/// A span that still runs stays so, whatever was said of it.
+fn fail(span: &mut Span<'_>, payload: Option<Payload<'_>>) {
+    if span.end.is_some() {
+        span.status = Status::Error;
+    }
+    span.level = Level::Error;
+    span.status_message = payload.and_then(value::<String>).map(Cow::Owned);
+}
+
+fn change<'a>(span: &mut Span<'a>, entry: &Entry<'a>) {
+    let (Some(field), Some(payload)) = (Field::of(entry.code), entry.payload()) else { return };
+    let owned = || value::<String>(payload).map(Cow::Owned);
+    match field {
+        Field::Input => span.input = Some(text(payload)),
+        Field::Output => span.output = Some(text(payload)),
+        Field::Name => span.name = owned().unwrap_or_default(),
+        Field::Model => span.model = owned(),
+        Field::Version => span.version = owned(),
+        Field::Metadata => span.metadata.extend(value::<Metadata>(payload).unwrap_or_default()),
+        Field::Usage => span.usage = value::<Usage>(payload).unwrap_or_default(),
+        Field::Cost => span.cost = value(payload),
+        Field::Level => span.level = value(payload).unwrap_or_default(),
+        Field::Failed => fail(span, Some(payload)),
+    }
+}

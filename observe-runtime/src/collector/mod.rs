@@ -1,0 +1,186 @@
+//! The one background thread: reads the journal, joins its entries to spans, gives them to the destinations.
+//!
+//! A span that ended is given out one sweep later. By then every chunk has been read again, so what another thread
+//! said of the span before it ended has been seen as well.
+
+mod assemble;
+mod join;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use observe_model::{Resource, Span};
+
+use crate::{
+    clock::Anchor,
+    destination::{Destination, Progress},
+    journal::pool,
+    report::{Once, say},
+};
+use join::Table;
+
+/// Time between two looks at the journal while the host records.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Looks without finding anything before the collector sleeps until it is woken.
+const IDLE_AFTER: u32 = 50;
+
+/// The longest sleep: a wake-up that was missed, which can happen because the host's check is a relaxed load, costs
+/// this much.
+const LONGEST: Duration = Duration::from_millis(500);
+
+/// Spans that run longer than this are shown before they end.
+const SHOW_AFTER: Duration = Duration::from_secs(1);
+
+/// What the collector can be asked.
+pub(crate) enum Ask {
+    /// Give everything that was written so far to the destinations, and say whom to wait for.
+    Flush(Sender<Vec<Handed>>),
+}
+
+/// A destination's state when a flush handed everything over.
+pub(crate) struct Handed {
+    pub(crate) name: String,
+    /// Spans it had accepted by then.
+    pub(crate) accepted: u64,
+    pub(crate) progress: Arc<Progress>,
+}
+
+pub(crate) struct Collector {
+    asks: Receiver<Ask>,
+    table: Table,
+    outlets: Outlets,
+    anchor: Anchor,
+    shown_at: Instant,
+    dropped: Once,
+}
+
+/// The destinations that still work.
+struct Outlets(Vec<Box<dyn Destination>>);
+
+impl Outlets {
+    /// Calls every destination; one that panics is taken out, and said so.
+    fn each(&mut self, mut call: impl FnMut(&mut dyn Destination)) {
+        self.0.retain_mut(|destination| {
+            let alive = catch_unwind(AssertUnwindSafe(|| call(&mut **destination))).is_ok();
+            if !alive {
+                say(&format!("destination {}: it panicked and is switched off", destination.name()));
+            }
+            alive
+        });
+    }
+
+    fn record(&mut self, span: &Span<'_>) {
+        self.each(|d| d.record(span));
+    }
+}
+
+impl Collector {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no thread.
+    pub(crate) fn start(
+        asks: Receiver<Ask>,
+        destinations: Vec<Box<dyn Destination>>,
+        resource: Resource,
+        anchor: Anchor,
+    ) -> std::io::Result<()> {
+        let run = move || {
+            pool::set_collector(thread::current());
+            let mut outlets = Outlets(destinations);
+            outlets.each(|d| d.begin(&resource));
+            let table = Table::default();
+            let mut collector =
+                Self { asks, table, outlets, anchor, shown_at: Instant::now(), dropped: Once::new() };
+            collector.run();
+        };
+        thread::Builder::new().name("observe".to_owned()).spawn(run).map(drop)
+    }
+
+    fn run(&mut self) {
+        let mut idle = 0;
+        loop {
+            let asked = self.answer();
+            let busy = self.sweep();
+            self.show_running();
+            self.report_dropped();
+            idle = if busy || asked { 0 } else { idle + 1 };
+            if idle > IDLE_AFTER {
+                self.sleep();
+                idle = 0;
+            } else {
+                thread::park_timeout(TICK);
+            }
+        }
+    }
+
+    /// Sleeps until the host writes or asks.
+    fn sleep(&mut self) {
+        pool::set_asleep(true);
+        // What was written just before is found here.
+        if !self.sweep() {
+            thread::park_timeout(LONGEST);
+        }
+        pool::set_asleep(false);
+    }
+
+    /// Reads what was written, gives out what is ready. Whether there was anything.
+    fn sweep(&mut self) -> bool {
+        self.anchor.update();
+        let read = self.table.read_journal();
+        let outlets = &mut self.outlets;
+        let gave = self.table.give_ready(&self.anchor, |span| outlets.record(span));
+        self.outlets.each(|d| d.hand_over());
+        read || gave
+    }
+
+    fn answer(&mut self) -> bool {
+        let mut asked = false;
+        while let Ok(Ask::Flush(reply)) = self.asks.try_recv() {
+            asked = true;
+            // Ended in the first sweep, given out in the second.
+            self.sweep();
+            self.sweep();
+            let handed = self.outlets.0.iter().map(|d| Handed {
+                name: d.name().to_owned(),
+                accepted: d.progress().get().accepted,
+                progress: Arc::clone(d.progress()),
+            });
+            // Whoever asked may have given up.
+            let _ = reply.send(handed.collect());
+        }
+        asked
+    }
+
+    /// Shows spans that have run for a while to the destinations that can show them.
+    fn show_running(&mut self) {
+        if self.shown_at.elapsed() < SHOW_AFTER || !self.outlets.0.iter().any(|d| d.wants_running()) {
+            return;
+        }
+        self.shown_at = Instant::now();
+        let outlets = &mut self.outlets;
+        self.table.give_running(&self.anchor, SHOW_AFTER, |span| {
+            outlets.each(|d| {
+                if d.wants_running() {
+                    d.record(span);
+                }
+            });
+        });
+        self.outlets.each(|d| d.hand_over());
+    }
+
+    fn report_dropped(&self) {
+        if pool::dropped() > 0 {
+            self.dropped.say("the journal is full: spans are dropped; observe::stats() counts them");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Where finished spans go.
+
+mod console;
+mod memory;
+mod progress;
+mod queue;
+
+pub use console::Console;
+pub use memory::Memory;
+pub use progress::{Delivered, Progress};
+pub use queue::{Queue, Sink};
+
+use std::sync::Arc;
+
+use observe_model::{Resource, Span};
+
+/// Somewhere that spans are sent.
+///
+/// All methods are called on the collector's thread and must not wait: what takes time belongs on a thread of the
+/// destination's own, as [`Queue`] has it. A destination that panics is switched off, and the others go on.
+pub trait Destination: Send {
+    /// The name that settings and reports use.
+    fn name(&self) -> &str;
+
+    /// Called once, before the first span.
+    fn begin(&mut self, resource: &Resource) {
+        let _ = resource;
+    }
+
+    /// Whether spans that have not ended are wanted too, to be updated when they end.
+    fn wants_running(&self) -> bool {
+        false
+    }
+
+    /// Takes a span. One that was given while running is given again when it ends, and again if more is said of it.
+    fn record(&mut self, span: &Span<'_>);
+
+    /// The collector has given all that it has for now: time to hand over what was gathered.
+    fn hand_over(&mut self) {}
+
+    /// Where it counts what became of the spans.
+    fn progress(&self) -> &Arc<Progress>;
+}

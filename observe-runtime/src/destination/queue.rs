@@ -1,0 +1,163 @@
+//! A destination that does its work on a thread of its own.
+
+use std::{
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{self, Receiver, Sender},
+    },
+    thread,
+};
+
+use observe_model::{Resource, Span};
+
+use super::{Destination, Progress};
+use crate::report::Once;
+
+/// Bytes of spans that may wait for a sink before new ones are dropped.
+const LIMIT: usize = 64 * 1024 * 1024;
+
+/// Spans handed to a sink at once.
+const BATCH: usize = 2048;
+
+/// What a span occupies beside its texts, about.
+const SPAN: usize = mem::size_of::<Span<'static>>();
+
+/// Somewhere that takes spans in batches and may block while it does.
+pub trait Sink: Send + 'static {
+    /// The name that settings and reports use.
+    fn name(&self) -> &'static str;
+
+    /// Whether spans that have not ended are wanted too.
+    fn wants_running(&self) -> bool {
+        false
+    }
+
+    /// Writes a batch.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that says what failed and what to do; the batch is lost then, and the sentence is reported once.
+    fn write(&mut self, resource: &Resource, spans: &[Span<'static>]) -> Result<(), String>;
+}
+
+struct Batch {
+    spans: Vec<Span<'static>>,
+    bytes: usize,
+}
+
+/// A [`Sink`] with a thread and a queue, bounded in bytes.
+#[derive(Debug)]
+pub struct Queue<S> {
+    name: &'static str,
+    wants_running: bool,
+    /// Until the thread begins.
+    sink: Option<S>,
+    sender: Option<Sender<Batch>>,
+    gathered: Vec<Span<'static>>,
+    bytes: usize,
+    /// Bytes that the thread has not written yet.
+    waiting: Arc<AtomicUsize>,
+    progress: Arc<Progress>,
+}
+
+impl<S: Sink> Queue<S> {
+    /// A queue in front of `sink`; its thread begins with the first span.
+    pub fn new(sink: S) -> Self {
+        Self {
+            name: sink.name(),
+            wants_running: sink.wants_running(),
+            sink: Some(sink),
+            sender: None,
+            gathered: Vec::new(),
+            bytes: 0,
+            waiting: Arc::default(),
+            progress: Arc::default(),
+        }
+    }
+}
+
+/// The worker: writes batch after batch until the queue is gone.
+fn work(
+    mut sink: impl Sink,
+    resource: &Resource,
+    batches: &Receiver<Batch>,
+    waiting: &AtomicUsize,
+    progress: &Progress,
+) {
+    let said = Once::new();
+    for batch in batches {
+        let count = batch.spans.len() as u64;
+        let result =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sink.write(resource, &batch.spans)))
+                .unwrap_or_else(|_| Err("it panicked while writing".to_owned()));
+        waiting.fetch_sub(batch.bytes, Ordering::Relaxed);
+        progress.update(|counts| match result {
+            Ok(()) => counts.sent += count,
+            Err(error) => {
+                said.say(&format!("destination {}: {error}", sink.name()));
+                counts.failed += count;
+                counts.error = Some(error);
+            }
+        });
+    }
+}
+
+impl<S: Sink> Destination for Queue<S> {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn begin(&mut self, resource: &Resource) {
+        let Some(sink) = self.sink.take() else { return };
+        let (sender, batches) = mpsc::channel();
+        let (resource, waiting, progress) =
+            (resource.clone(), Arc::clone(&self.waiting), Arc::clone(&self.progress));
+        let spawned = thread::Builder::new()
+            .name(format!("observe-{}", self.name))
+            .spawn(move || work(sink, &resource, &batches, &waiting, &progress));
+        match spawned {
+            Ok(_) => self.sender = Some(sender),
+            Err(error) => Once::new().say(&format!("destination {}: no thread for it: {error}", self.name)),
+        }
+    }
+
+    fn wants_running(&self) -> bool {
+        self.wants_running
+    }
+
+    fn record(&mut self, span: &Span<'_>) {
+        let texts = [&span.input, &span.output, &span.status_message];
+        let bytes = SPAN + texts.into_iter().flatten().map(|t| t.len()).sum::<usize>();
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        // One span always fits, however large.
+        if waiting > 0 && waiting + self.bytes + bytes > LIMIT {
+            self.progress.update(|counts| counts.dropped += 1);
+            return;
+        }
+        self.bytes += bytes;
+        self.gathered.push(span.clone().into_owned());
+        if self.gathered.len() >= BATCH {
+            self.hand_over();
+        }
+    }
+
+    fn hand_over(&mut self) {
+        if self.gathered.is_empty() {
+            return;
+        }
+        let batch = Batch { spans: mem::take(&mut self.gathered), bytes: mem::take(&mut self.bytes) };
+        let count = batch.spans.len() as u64;
+        self.waiting.fetch_add(batch.bytes, Ordering::Relaxed);
+        self.progress.update(|counts| counts.accepted += count);
+        let gone = self.sender.as_ref().is_none_or(|sender| sender.send(batch).is_err());
+        if gone {
+            self.progress.update(|counts| counts.failed += count);
+        }
+    }
+
+    fn progress(&self) -> &Arc<Progress> {
+        &self.progress
+    }
+}

@@ -1,0 +1,125 @@
+//! From `init` to the end of the process.
+
+use std::{
+    fmt,
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{self, Sender},
+    },
+    time::{Duration, Instant},
+};
+
+use once_cell::sync::OnceCell;
+
+use crate::{
+    clock::Anchor,
+    collector::{Ask, Collector},
+    destination::{Delivered, Destination},
+    exit,
+    journal::pool,
+    panic_text,
+    report::say,
+    settings::Settings,
+    switch,
+};
+
+/// How long the end of the process waits for the destinations.
+const AT_EXIT: Duration = Duration::from_secs(5);
+
+struct Runtime {
+    asks: Mutex<Sender<Ask>>,
+}
+
+static RUNTIME: OnceCell<Runtime> = OnceCell::new();
+
+/// Begins to record, to these destinations.
+///
+/// Only the first call in a process does something; the others return a guard all the same. With recording switched
+/// off in `settings`, or without destinations, nothing begins: no thread, no file. If the system gives no thread, it
+/// says so on stderr and nothing is recorded.
+pub fn start(settings: &Settings, destinations: Vec<Box<dyn Destination>>) -> Guard {
+    let result = RUNTIME.get_or_try_init(|| {
+        let names: Vec<_> = destinations.iter().map(|d| d.name().to_owned()).collect();
+        if settings.debug {
+            let state = if settings.enabled { "on" } else { "off" };
+            say(&format!("recording is {state}; destinations: {}", names.join(", ")));
+        }
+        if !settings.enabled || destinations.is_empty() {
+            switch::turn(false);
+            return Err(None::<std::io::Error>);
+        }
+        let (sender, asks) = mpsc::channel();
+        Collector::start(asks, destinations, settings.resource.clone(), Anchor::new()).map_err(Some)?;
+        panic_text::listen();
+        exit::on_exit(at_exit);
+        switch::set_sample_rate(settings.sample_rate);
+        switch::turn(true);
+        Ok(Runtime { asks: Mutex::new(sender) })
+    });
+    if let Err(Some(error)) = result {
+        say(&format!("no thread to record with: {error}; nothing is recorded"));
+    }
+    Guard { _private: () }
+}
+
+/// Keeps what was recorded from being lost when it is dropped: it flushes, for at most 5 seconds.
+///
+/// Hold it in `main`. A process that ends without dropping it, by `std::process::exit` for instance, flushes too.
+#[must_use = "dropped at once, the guard flushes before anything is recorded"]
+pub struct Guard {
+    _private: (),
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        flush(AT_EXIT);
+    }
+}
+
+fn at_exit() {
+    flush(AT_EXIT);
+}
+
+/// What became of everything that was recorded so far.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Report {
+    /// Each destination's name and counts.
+    pub destinations: Vec<(String, Delivered)>,
+    /// Spans that were not recorded because the journal was full.
+    pub dropped: u64,
+    /// Whether everything arrived or is known to be lost; `false` if time ran out first.
+    pub complete: bool,
+}
+
+/// Waits until every span that ended before the call has arrived, at most for `timeout`; blocks the calling thread.
+///
+/// It needs nothing of the host: it works inside and outside of any async runtime, and while the process ends.
+pub fn flush(timeout: Duration) -> Report {
+    let deadline = Instant::now() + timeout;
+    let dropped = pool::dropped();
+    let Some(runtime) = RUNTIME.get() else {
+        return Report { complete: true, ..Report::default() };
+    };
+    let (reply, answer) = mpsc::channel();
+    let asked = runtime.asks.lock().unwrap_or_else(PoisonError::into_inner).send(Ask::Flush(reply));
+    pool::wake();
+    let handed = asked.ok().and_then(|()| answer.recv_timeout(timeout).ok());
+    let Some(handed) = handed else {
+        return Report { dropped, ..Report::default() };
+    };
+    let mut complete = true;
+    let destinations = handed.into_iter().map(|h| {
+        let counts = h.progress.wait(h.accepted, deadline);
+        complete &= counts.sent + counts.failed >= h.accepted;
+        (h.name, counts)
+    });
+    let destinations = destinations.collect();
+    Report { destinations, dropped: pool::dropped(), complete }
+}

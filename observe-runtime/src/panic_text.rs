@@ -1,0 +1,57 @@
+//! The message of the panic that unwinds through an observed call.
+
+use std::{
+    any::Any,
+    cell::RefCell,
+    panic::{self, PanicHookInfo},
+    sync::Once,
+};
+
+use crate::journal;
+
+thread_local! {
+    static LAST: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Listens to panics, in front of the hook that is there.
+pub(crate) fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let next = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            // A value that panics while it is captured is our business and no news for the host's stderr.
+            if !journal::is_capturing() {
+                note(info);
+                next(info);
+            }
+        }));
+    });
+}
+
+fn note(info: &PanicHookInfo<'_>) {
+    let text = match info.location() {
+        Some(at) => format!("panicked at {}:{}: {}", at.file(), at.line(), message(info.payload())),
+        None => format!("panicked: {}", message(info.payload())),
+    };
+    // The thread may be past its destructors.
+    let _ = LAST.try_with(|last| {
+        if let Ok(mut last) = last.try_borrow_mut() {
+            *last = text;
+        }
+    });
+}
+
+fn message(payload: &dyn Any) -> &str {
+    match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+        (Some(text), _) => text,
+        (None, Some(text)) => text,
+        (None, None) => "a value that is no text",
+    }
+}
+
+/// The thread's last panic.
+pub(crate) fn last() -> String {
+    let text =
+        LAST.try_with(|last| last.try_borrow().map(|t| t.clone()).unwrap_or_default()).unwrap_or_default();
+    if text.is_empty() { "panicked".to_owned() } else { text }
+}

@@ -1,0 +1,64 @@
+//! What is the same for every call of one function.
+
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicU32, Ordering},
+};
+
+use observe_model::{Level, SpanType};
+
+/// One place in the source that begins spans; made by the macro as a `static`.
+#[derive(Debug)]
+pub struct Site {
+    pub(crate) name: &'static str,
+    pub(crate) span_type: SpanType,
+    pub(crate) level: Level,
+    pub(crate) function: &'static str,
+    pub(crate) file: &'static str,
+    pub(crate) line: u32,
+    number: AtomicU32,
+}
+
+static SITES: Mutex<Vec<&'static Site>> = Mutex::new(Vec::new());
+
+impl Site {
+    /// A site that gets its number when it is first reached.
+    pub const fn new(
+        name: &'static str,
+        span_type: SpanType,
+        level: Level,
+        function: &'static str,
+        file: &'static str,
+        line: u32,
+    ) -> Self {
+        Self { name, span_type, level, function, file, line, number: AtomicU32::new(0) }
+    }
+
+    /// The number that journal entries name the site by; from 1.
+    #[inline]
+    pub(crate) fn number(&'static self) -> u32 {
+        match self.number.load(Ordering::Relaxed) {
+            0 => self.register(),
+            number => number,
+        }
+    }
+
+    #[cold]
+    fn register(&'static self) -> u32 {
+        let mut sites = SITES.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.number.load(Ordering::Relaxed);
+        if known != 0 {
+            return known;
+        }
+        sites.push(self);
+        let number = u32::try_from(sites.len()).unwrap_or(u32::MAX);
+        self.number.store(number, Ordering::Relaxed);
+        number
+    }
+
+    /// Copies to `known` the sites that it does not have yet, so that `known[number - 1]` is the site.
+    pub(crate) fn learn(known: &mut Vec<&'static Site>) {
+        let sites = SITES.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend_from_slice(sites.get(known.len()..).unwrap_or_default());
+    }
+}
