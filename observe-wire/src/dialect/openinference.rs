@@ -12,8 +12,8 @@ use serde_json::Value;
 use crate::otlp::{
     attributes::{Attributes, Unreadable},
     protobuf::{
-        RESOURCE_ATTRIBUTES, SPAN_ATTRIBUTES as SPAN, constant, key, put_const_text, put_double, put_int,
-        put_text, put_texts, put_u32,
+        RESOURCE_ATTRIBUTES, SPAN_ATTRIBUTES as SPAN, key, put_const_text, put_double, put_int, put_text,
+        put_text_after, put_texts, put_u32,
     },
 };
 
@@ -44,6 +44,23 @@ pub(crate) fn put_resource(out: &mut Vec<u8>, resource: &Resource) {
     }
 }
 
+/// Mime types of payloads.
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain";
+
+/// The mime type of input or output, followed by its key, and where the key's attribute begins.
+macro_rules! payload {
+    ($what:literal, $mime:ident) => {
+        const {
+            let (mime, value) = (concat!($what, ".mime_type"), concat!($what, ".value"));
+            let mut head = [0; concat!($what, ".mime_type", $what, ".value").len() + 16 + $mime.len()];
+            let at = put_const_text(&mut head, 0, SPAN, mime, $mime);
+            put_const_text(&mut head, at, SPAN, value, "");
+            &(head, at)
+        }
+    };
+}
+
 /// Writes the attributes of spans, and remembers tags and metadata of a trace, which many spans in a row share.
 #[derive(Debug, Default)]
 pub(crate) struct AttributeWriter {
@@ -62,14 +79,18 @@ impl AttributeWriter {
     pub(crate) fn put(&mut self, out: &mut Vec<u8>, span: &Span<'_>) {
         put_type(out, span.span_type);
         if let Some(input) = &span.input {
-            let text = constant!(SPAN, "input.mime_type", "text/plain");
-            let json = constant!(SPAN, "input.mime_type", "application/json");
-            put_payload(out, input, key!(SPAN, "input.value"), text, json);
+            let ((json, json_at), (text, text_at)) = (payload!("input", JSON), payload!("input", TEXT));
+            match literal(input) {
+                None => put_text_after(out, json, *json_at, input.as_bytes()),
+                Some(input) => put_text_after(out, text, *text_at, input.as_bytes()),
+            }
         }
         if let Some(output) = &span.output {
-            let text = constant!(SPAN, "output.mime_type", "text/plain");
-            let json = constant!(SPAN, "output.mime_type", "application/json");
-            put_payload(out, output, key!(SPAN, "output.value"), text, json);
+            let ((json, json_at), (text, text_at)) = (payload!("output", JSON), payload!("output", TEXT));
+            match literal(output) {
+                None => put_text_after(out, json, *json_at, output.as_bytes()),
+                Some(output) => put_text_after(out, text, *text_at, output.as_bytes()),
+            }
         }
         let scope = &*span.attributes;
         if let Some(session) = &scope.session {
@@ -142,7 +163,7 @@ fn object<'b, 'm>(
 }
 
 /// The attributes that say the type of a span, padded to one size, and their length: a copy of fixed size is cheaper.
-const TYPES: [([u8; 72], usize); SpanType::ALL.len()] = {
+static TYPES: [([u8; 72], usize); SpanType::ALL.len()] = {
     let mut types = [([0; 72], 0); SpanType::ALL.len()];
     let mut i = 0;
     while i < types.len() {
@@ -165,28 +186,7 @@ fn put_type(out: &mut Vec<u8>, span_type: SpanType) {
     out.truncate(out.len() - (bytes.len() - length));
 }
 
-/// Appends JSON and its mime type; a JSON string as its text, which platforms show better.
-#[inline(always)]
-fn put_payload<const K: usize, const T: usize, const J: usize>(
-    out: &mut Vec<u8>,
-    payload: &str,
-    key: &[u8; K],
-    text_mime: &[u8; T],
-    json_mime: &[u8; J],
-) {
-    match literal(payload) {
-        None => {
-            out.extend_from_slice(json_mime);
-            put_text(out, key, payload.as_bytes());
-        }
-        Some(text) => {
-            out.extend_from_slice(text_mime);
-            put_text(out, key, text.as_bytes());
-        }
-    }
-}
-
-/// The text of a JSON string; `None` if `json` is anything else.
+/// The text of a JSON string, which platforms show better; `None` if `json` is anything else.
 #[inline(always)]
 fn literal(json: &str) -> Option<Cow<'_, str>> {
     if !json.starts_with('"') { None } else { unescape(json) }
@@ -375,7 +375,7 @@ fn payload(
         return Ok(a.json(keys)?.map(|value| Cow::Owned(value.to_string())));
     };
     let is_json = match mime.as_deref() {
-        Some("application/json") => true,
+        Some(JSON) => true,
         // Nothing said: a text that reads as an object or array is one.
         None => text.starts_with(['{', '[']),
         Some(_) => false,

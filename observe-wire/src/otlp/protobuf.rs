@@ -1,7 +1,7 @@
 //! The protobuf wire format: varints, tags, length-delimited fields, and the attribute (`KeyValue`) that OTLP
 //! repeats everywhere.
 //!
-//! Attributes are most of a span's bytes, so their keys are encoded at compile time ([`key`], [`constant`]): writing
+//! Attributes are most of a span's bytes, so their keys are encoded at compile time ([`key`]): writing
 //! one is a copy, three length bytes and a copy of the value.
 
 /// Bytes of a length that is filled in later: a varint padded to this width, enough for 32 GiB.
@@ -112,31 +112,26 @@ macro_rules! key {
 }
 pub(crate) use key;
 
-/// The bytes of a text attribute whose text is known at compile time.
-macro_rules! constant {
-    ($field:expr, $key:expr, $text:expr) => {
-        const {
-            let mut bytes = [0; $key.len() + 8 + $text.len()];
-            $crate::otlp::protobuf::put_const_text(&mut bytes, 0, $field, $key, $text);
-            &{ bytes }
-        }
-    };
-}
-pub(crate) use constant;
-
 /// Appends a text attribute.
 #[inline(always)]
 pub(crate) fn put_text<const N: usize>(out: &mut Vec<u8>, head: &[u8; N], text: &[u8]) {
+    put_text_after(out, head, 0, text);
+}
+
+/// Appends a text attribute whose head stands at `at` in `head`, and what stands before it, in one copy.
+#[inline(always)]
+pub(crate) fn put_text_after<const N: usize>(out: &mut Vec<u8>, head: &[u8; N], at: usize, text: &[u8]) {
     let length = text.len();
-    if length + N <= 0x80 {
+    if length + (N - at) <= 0x80 {
         let mut head = *head;
         // After the attribute's own two bytes come the rest of the head and the text.
-        head[1] = (length + N - 2) as u8;
+        head[at + 1] = (length + N - at - 2) as u8;
         head[N - 3] = (length + 2) as u8;
         head[N - 1] = length as u8;
         out.extend_from_slice(&head);
     } else {
-        put_long_head(out, head, length);
+        out.extend_from_slice(&head[..at]);
+        put_long_head(out, &head[at..], length);
     }
     out.extend_from_slice(text);
 }
