@@ -1,0 +1,91 @@
+/**
+ * What `/api/v1` answers; `openapi.json` describes every field. Durations are nanoseconds, times RFC 3339 in UTC.
+ *
+ * @typedef {"running" | "ok" | "error" | "cancelled" | "abandoned" | "interrupted"} Status
+ * @typedef {"span" | "generation" | "agent" | "tool" | "chain" | "retriever" | "embedding" | "evaluator" | "guardrail" | "event"} SpanType
+ *
+ * @typedef {object} Usage
+ * @property {number} [input]
+ * @property {number} [cache_read]
+ * @property {number} [cache_write]
+ * @property {number} [input_audio]
+ * @property {number} [output]
+ * @property {number} [reasoning]
+ * @property {number} [output_audio]
+ *
+ * @typedef {object} Totals
+ * @property {number} spans
+ * @property {number} errors
+ * @property {number} warnings
+ * @property {Usage} usage
+ * @property {number | null} cost
+ *
+ * @typedef {object} SessionSummary
+ * @property {string} project
+ * @property {string} session
+ * @property {string | null} user
+ * @property {number} traces
+ * @property {number} failed_traces
+ * @property {Totals} totals
+ * @property {string} start
+ * @property {string} end
+ * @property {number} duration_ns
+ * @property {number} active_ns
+ * @property {string | null} first_input
+ * @property {string | null} last_output
+ *
+ * @typedef {SessionSummary & { turns: Trace[] }} Session
+ *
+ * @typedef {object} TraceSummary
+ * @property {string} project
+ * @property {string} trace_id
+ * @property {string} name
+ * @property {string | null} session
+ * @property {string | null} user
+ * @property {string[]} tags
+ * @property {Status} status
+ * @property {string | null} status_message
+ * @property {string} start
+ * @property {string | null} end
+ * @property {number} duration_ns
+ * @property {string | null} input
+ * @property {string | null} output
+ * @property {Totals} totals
+ *
+ * @typedef {TraceSummary & { previous: string | null, next: string | null, spans: Span[] }} Trace
+ *
+ * @typedef {object} Span
+ * @property {string} span_id
+ * @property {string | null} parent_id
+ * @property {number} depth
+ * @property {string} name
+ * @property {SpanType} span_type
+ * @property {Status} status
+ * @property {string | null} status_message
+ * @property {"debug" | "default" | "warning" | "error"} level
+ * @property {string} start
+ * @property {number} offset_ns
+ * @property {number | null} duration_ns
+ * @property {Json} input
+ * @property {Json} output
+ * @property {Record<string, Json>} metadata
+ * @property {Record<string, Json>} trace_metadata
+ * @property {string | null} session
+ * @property {string | null} user
+ * @property {string[]} tags
+ * @property {string | null} model
+ * @property {Usage} usage
+ * @property {number | null} cost
+ * @property {string | null} version
+ * @property {string | null} function
+ * @property {string | null} location
+ *
+ * @typedef {string | number | bigint | boolean | null | Json[] | { [key: string]: Json }} Json
+ */
+
+/**
+ * @template T
+ * @typedef {{ items: T[], next: string | null }} Page
+ */
+
+export {};

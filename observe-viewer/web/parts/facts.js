@@ -1,0 +1,35 @@
+import { BUCKETS, cost, count, duration, plural, tokens } from "../lib/format.js";
+import { html } from "../lib/html.js";
+
+/** @import { Totals, Usage } from "../lib/types.js" */
+
+/** Name and value pairs; a value that is not known is left out. @param {{ facts: [string, any][] }} props */
+export const Facts = ({ facts }) => html`<dl class="facts">
+  ${facts.filter(([, value]) => value != null && value !== "").map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}
+</dl>`;
+
+/** What a trace or session sums up to, as facts. @param {Totals} totals @param {number | null} ns @returns {[string, any][]} */
+export const sums = (totals, ns) => [
+  ["duration", ns == null ? null : duration(ns)],
+  ["spans", count(totals.spans)],
+  ["errors", totals.errors ? html`<span class="bad">${count(totals.errors)}</span>` : null],
+  ["warnings", totals.warnings ? count(totals.warnings) : null],
+  ["tokens", tokens(totals.usage) == null ? null : html`<${Tokens} usage=${totals.usage} />`],
+  ["cost", totals.cost == null ? null : cost(totals.cost)],
+];
+
+/** All tokens, and the buckets when pointed at. @param {{ usage: Usage }} props */
+export const Tokens = ({ usage }) => html`<span title=${buckets(usage)}>${count(tokens(usage))}</span>`;
+
+/** Tokens with their direction. @param {Usage} usage */
+export function flow(usage) {
+  if (tokens(usage) == null) return null;
+  return html`<span title=${buckets(usage)}>${count(tokens(usage, "in"))} in, ${count(tokens(usage, "out"))} out</span>`;
+}
+
+/** @param {Usage} usage */
+const buckets = (usage) =>
+  BUCKETS.filter(([key]) => usage[key] != null).map(([key, name]) => `${name} ${count(usage[key])}`).join("\n");
+
+/** "2 errors" in the colour of errors, or nothing. @param {{ errors: number }} props */
+export const Errors = ({ errors }) => (errors ? html`<span class="bad">${plural(errors, "error")}</span>` : null);
