@@ -7,7 +7,7 @@ export const UNKNOWN = "—";
 export function duration(ns) {
   if (ns == null) return UNKNOWN;
   if (ns < 1e3) return `${ns} ns`;
-  if (ns < 1e6) return `${figures(ns / 1e3)} µs`;
+  if (ns < 999.5e3) return `${figures(ns / 1e3)} µs`;
   if (ns < 999.5e6) return `${figures(ns / 1e6)} ms`;
   if (ns < 59.95e9) return `${figures(ns / 1e9)} s`;
   const seconds = Math.round(ns / 1e9);

@@ -14,7 +14,7 @@ export function useKeys(handlers) {
     function pressed(event) {
       if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey) return;
       const target = /** @type {HTMLElement} */ (event.target);
-      if (target.closest("input, textarea, select, dialog") && event.key !== "Escape") return;
+      if (target.closest("input, textarea, select, dialog")) return;
       // Enter and space on a link or button are that link's or button's.
       if (event.key === "Enter" && target.closest("a, button, summary")) return;
       const handler = handlers[ALIAS[event.key] ?? event.key];

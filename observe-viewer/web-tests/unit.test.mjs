@@ -1,0 +1,59 @@
+// What of the page needs no browser.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { cost, duration, tokens } from "../web/lib/format.js";
+import { parseCut, preview, readable } from "../web/lib/readable.js";
+import { arrange, extent, unfolded } from "../web/lib/tree.js";
+
+test("unknown is a dash, never 0", () => {
+  assert.equal(duration(null), "—");
+  assert.equal(cost(null), "—");
+  assert.equal(tokens({}), null);
+  assert.equal(tokens({ input: 0 }), 0);
+});
+
+test("durations have three figures", () => {
+  const shown = [0, 999, 1000, 12345, 999500, 1234567890, 59.94e9, 59.96e9, 3600e9].map(duration);
+  assert.deepEqual(shown, ["0 ns", "999 ns", "1.00 µs", "12.3 µs", "1.00 ms", "1.23 s", "59.9 s", "1 m 00 s", "1 h 00 m"]);
+});
+
+test("the question and the answer are found in common shapes", () => {
+  assert.equal(readable({ k: 3, question: "why?" }, "input"), "why?");
+  assert.equal(readable({ only: { text: "t" } }, "output"), "t");
+  assert.equal(readable([{ role: "user", content: "a" }, { role: "assistant", content: "b" }], "input"), "a");
+  assert.equal(readable({ choices: [{ message: { role: "assistant", content: [{ type: "text", text: "hi" }] } }] }, "output"), "hi");
+  assert.equal(readable({ a: "x", b: "y" }, "input"), null, "which of the two is not known");
+  assert.equal(readable([1, 2], "output"), null);
+});
+
+test("a cut text reads as far as it goes, wherever it was cut", () => {
+  const text = JSON.stringify({ question: 'Why "so" é\n?', list: [1, { a: "b" }], more: "x".repeat(20) });
+  for (let end = 1; end < text.length; end++) {
+    const value = parseCut(text.slice(0, end));
+    if (end > text.indexOf("?") + 2) assert.equal(/** @type {any} */ (value).question, 'Why "so" é\n?', `cut at ${end}`);
+  }
+  assert.equal(preview('"It went to', "output"), "It went to…");
+  assert.equal(preview('{"question":"It went to', "input"), "It went to…");
+  assert.equal(preview(null, "input"), "");
+});
+
+test("closing a span hides what is below it and nothing else", () => {
+  const spans = [["a", 0], ["b", 1], ["c", 2], ["d", 1], ["e", 0]].map(([span_id, depth]) => ({ span_id, depth, offset_ns: 5, duration_ns: depth || null }));
+  const nodes = arrange(/** @type {any} */ (spans));
+  assert.deepEqual(nodes.map((n) => n.children), [2, 1, 0, 0, 0]);
+  assert.deepEqual(unfolded(nodes, new Set(["b"])).map((n) => n.span.span_id), ["a", "b", "d", "e"]);
+  assert.deepEqual(unfolded(nodes, new Set(["a", "b"])).map((n) => n.span.span_id), ["a", "e"]);
+  assert.equal(extent(/** @type {any} */ (spans)), 7);
+});
+
+test("vendored files are what their list says", () => {
+  const root = new URL("../web/vendor/", import.meta.url);
+  const lines = readFileSync(new URL("README.md", root), "utf8").match(/^[0-9a-f]{64} {2}\S+$/gm) ?? [];
+  assert.equal(lines.length, 3);
+  for (const line of lines) {
+    const [sum, path] = line.split("  ");
+    assert.equal(createHash("sha256").update(readFileSync(new URL(path, root))).digest("hex"), sum, path);
+  }
+});
