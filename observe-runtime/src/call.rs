@@ -25,6 +25,41 @@ use crate::{
     switch,
 };
 
+/// What `trace_id = ..` and `parent = ..` take.
+#[diagnostic::on_unimplemented(
+    message = "expected a `{Id}` or an `Option<{Id}>`, found `{Self}`",
+    label = "not an id",
+    note = "`text.parse()` reads an id from its hexadecimal digits, `from_seed(text)` makes one of any text"
+)]
+pub trait MaybeId<Id> {
+    /// The id, if there is one.
+    fn maybe(self) -> Option<Id>;
+}
+
+impl<Id> MaybeId<Id> for Id {
+    fn maybe(self) -> Option<Id> {
+        Some(self)
+    }
+}
+
+impl<Id> MaybeId<Id> for Option<Id> {
+    fn maybe(self) -> Option<Id> {
+        self
+    }
+}
+
+impl<Id: Copy> MaybeId<Id> for &Id {
+    fn maybe(self) -> Option<Id> {
+        Some(*self)
+    }
+}
+
+impl<Id: Copy> MaybeId<Id> for &Option<Id> {
+    fn maybe(self) -> Option<Id> {
+        *self
+    }
+}
+
 /// What the attribute's arguments say about where the span belongs.
 #[derive(Debug, Default)]
 pub struct Place {
@@ -40,26 +75,26 @@ impl Place {
     }
 
     /// In this trace; `None` leaves it to the context.
-    pub fn trace_id(mut self, id: impl Into<Option<TraceId>>) -> Self {
-        self.trace = id.into();
+    pub fn trace_id(mut self, id: impl MaybeId<TraceId>) -> Self {
+        self.trace = id.maybe();
         self
     }
 
     /// Under this span; `None` leaves it to the context.
-    pub fn parent(mut self, id: impl Into<Option<SpanId>>) -> Self {
-        self.parent = id.into();
+    pub fn parent(mut self, id: impl MaybeId<SpanId>) -> Self {
+        self.parent = id.maybe();
         self
     }
 
     /// In this session, with everything begun inside.
     pub fn session(mut self, id: impl ToString) -> Self {
-        self.attributes.session = Some(id.to_string());
+        self.attributes.session = Some(id.to_string()).filter(|id| !id.is_empty());
         self
     }
 
     /// For this user, with everything begun inside.
     pub fn user(mut self, id: impl ToString) -> Self {
-        self.attributes.user = Some(id.to_string());
+        self.attributes.user = Some(id.to_string()).filter(|id| !id.is_empty());
         self
     }
 
