@@ -98,7 +98,7 @@ fn router(app: App, guard: Guard) -> Router {
         .with_state(app)
 }
 
-/// A viewer that serves until this is dropped.
+/// A viewer that takes connections until this is dropped; those that are open then end with the runtime.
 #[derive(Debug)]
 pub struct Running {
     /// Where it listens.

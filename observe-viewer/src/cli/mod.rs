@@ -6,7 +6,7 @@ mod tree;
 
 use std::{
     io::{self, Write},
-    net::{AddrParseError, SocketAddr},
+    net::{AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
     process::ExitCode,
 };
@@ -168,8 +168,8 @@ fn serve(View { listen, token }: View, database: PathBuf) -> Result<(), Failure>
         let running = viewer.listen(listen).await?;
         let how = if needs_token { "?token=YOUR_TOKEN" } else { "" };
         let mut out = io::stdout();
-        writeln!(out, "http://{}/{how}", running.addr)?;
-        writeln!(out, "shows {} until Ctrl-C", database.display())?;
+        writeln!(out, "http://{}/{how}", reachable(running.addr))?;
+        writeln!(out, "shows {} on {} until Ctrl-C", database.display(), running.addr)?;
         out.flush()?;
         tokio::select! {
             () = running.wait() => {}
@@ -177,6 +177,16 @@ fn serve(View { listen, token }: View, database: PathBuf) -> Result<(), Failure>
         }
         Ok(())
     })
+}
+
+/// An address that this machine's browser reaches.
+fn reachable(mut addr: SocketAddr) -> SocketAddr {
+    match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => addr.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => addr.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    addr
 }
 
 /// An address, where `localhost` means the loopback address that everybody has.

@@ -9,12 +9,27 @@ const onChange = new Set();
 /** @type {Set<(online: boolean) => void>} */
 const onLine = new Set();
 
-/** Opens the stream of changes; it reconnects by itself. */
+/**
+ * Listens to the stream of changes while the page is in sight, and reconnects by itself. A browser keeps only six
+ * connections to a server, so that pages in the background must not hold one each.
+ */
 export function connect() {
-  const events = new EventSource("/api/v1/events");
-  events.addEventListener("change", () => onChange.forEach((f) => f()));
-  events.addEventListener("open", () => setOnline(true));
-  events.addEventListener("error", () => setOnline(false));
+  /** @type {EventSource | undefined} */
+  let events;
+  function update() {
+    if (document.hidden) {
+      events?.close();
+      events = undefined;
+    } else if (!events) {
+      events = new EventSource("/api/v1/events");
+      // The server also tells a change at once, which brings a page up to date that was out of sight.
+      events.addEventListener("change", () => onChange.forEach((f) => f()));
+      events.addEventListener("open", () => setOnline(true));
+      events.addEventListener("error", () => setOnline(false));
+    }
+  }
+  document.addEventListener("visibilitychange", update);
+  update();
 }
 
 /** @param {boolean} now */

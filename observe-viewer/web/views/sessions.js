@@ -46,7 +46,7 @@ const COLUMNS = [
   {
     head: "Session",
     kind: "id",
-    cell: (s, href) => html`<a class="row-link" href=${href}>${s.session}</a>
+    cell: (s, href) => html`<a class="row-link" href=${href} title=${s.session}><span class="line">${s.session}</span></a>
       <div class="dim">${[s.user, s.project].filter(Boolean).join(" · ")}</div>`,
   },
   {

@@ -51,7 +51,7 @@ const COLUMNS = [
   {
     head: "Trace",
     kind: "id",
-    cell: (t, href) => html`<a class="row-link" href=${href}><${StatusGlyph} status=${t.status} />${t.name}</a>
+    cell: (t, href) => html`<a class="row-link" href=${href}><${StatusGlyph} status=${t.status} /><span class="line">${t.name}</span></a>
       <div class="dim">${t.session ? html`<a href=${paths.session(t.session, t.project)}>${t.session}</a>` : t.project}</div>`,
   },
   {
