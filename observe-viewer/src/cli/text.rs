@@ -70,7 +70,7 @@ pub(crate) fn moment(at: Timestamp) -> String {
     at.to_string().chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
 }
 
-/// One line of at most `width` columns of a JSON text, whose end may have been cut: a string as its text, anything
+/// One line of at most `width` columns of a JSON text, whose end may have been cut: what a person reads, anything
 /// else as it stands.
 pub(crate) fn preview(json: &str, width: usize) -> String {
     let whole = serde_json::from_str::<serde_json::Value>(json);
@@ -85,11 +85,16 @@ pub(crate) fn preview(json: &str, width: usize) -> String {
     fit(&one_line(text.as_deref().unwrap_or(json)), width)
 }
 
-/// The text of a string, or of an object that holds nothing else.
+/// Names under which programs keep what a person wrote or is told; the first that is there wins.
+const SPOKEN: [&str; 9] =
+    ["question", "query", "prompt", "message", "answer", "reply", "response", "text", "content"];
+
+/// The text of a string, or of the member of an object that a person would read.
 fn spoken(value: &serde_json::Value) -> Option<&str> {
     match value {
         serde_json::Value::String(text) => Some(text),
         serde_json::Value::Object(map) if map.len() == 1 => spoken(map.values().next()?),
+        serde_json::Value::Object(map) => SPOKEN.iter().find_map(|name| spoken(map.get(*name)?)),
         _ => None,
     }
 }
@@ -151,6 +156,7 @@ mod tests {
         assert_eq!(preview(r#""a\nb""#, 20), "a b");
         assert_eq!(preview(r#""a\nb and \u00"#, 20), "a b and");
         assert_eq!(preview(r#"{"question":"why?"}"#, 20), "why?");
+        assert_eq!(preview(r#"{"k":3,"question":"why?"}"#, 20), "why?");
         assert_eq!(preview(r#"{"a":1,"b":[2"#, 20), r#"{"a":1,"b":[2"#);
         assert_eq!(preview(r#""漢字漢字""#, 5), "漢字…");
     }

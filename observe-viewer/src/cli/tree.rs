@@ -49,7 +49,7 @@ fn line(out: &mut impl Write, branch: &str, span: &SpanDetail, width: usize) -> 
     let said = match (&span.status_message, input.is_empty() && output.is_empty()) {
         (Some(why), _) => styled(colour, &fit(&one_line(why), 2 * PREVIEW)),
         (None, true) => String::new(),
-        (None, false) => styled(DIM, &format!("{input} → {output}")),
+        (None, false) => styled(DIM, format!("{input} → {output}").trim_end_matches(" → ")),
     };
     let name = if span.status == observe_model::Status::Error { styled(BAD, &name) } else { name };
     let line = format!(
