@@ -15,7 +15,8 @@ use observe_runtime::{
 /// | Variable | |
 /// |---|---|
 /// | `OBSERVE_ENABLED` | `false` records nothing |
-/// | `OBSERVE_DESTINATIONS` | `local`, `console`, `none`; several with commas between. Default `local` |
+/// | `OBSERVE_DESTINATIONS` | `local`, `otlp`, `console`, `none`; several with commas between. Default `local` |
+/// | `OTEL_EXPORTER_OTLP_ENDPOINT`, `.._HEADERS`, `.._TIMEOUT` | where and how `otlp` sends |
 /// | `OBSERVE_DIR` | directory of the local store. Default: `observe` in the user's data directory |
 /// | `OBSERVE_PROJECT` | the project that traces belong to. Default: the program's file name |
 /// | `OBSERVE_RELEASE`, `OBSERVE_ENVIRONMENT` | stamped on every trace |
@@ -80,6 +81,16 @@ impl Builder {
     }
 }
 
+/// The destinations that this build has.
+const KNOWN: &[&str] = &[
+    #[cfg(feature = "local")]
+    "local",
+    #[cfg(feature = "otlp")]
+    "otlp",
+    "console",
+    "none",
+];
+
 fn named(names: &[String]) -> Vec<Box<dyn Destination>> {
     let mut destinations: Vec<Box<dyn Destination>> = Vec::new();
     for name in names {
@@ -89,14 +100,17 @@ fn named(names: &[String]) -> Vec<Box<dyn Destination>> {
         match name.as_str() {
             "none" => {}
             "console" => destinations.push(Box::new(Console::new())),
+            #[cfg(feature = "otlp")]
+            "otlp" => {
+                use observe_runtime::destination::{Otlp, OtlpSettings};
+                destinations.push(Box::new(Otlp::new(OtlpSettings::from_env())));
+            }
             #[cfg(feature = "local")]
             "local" => destinations.extend(local()),
-            _ => {
-                let known = if cfg!(feature = "local") { "local, console, none" } else { "console, none" };
-                say(&format!(
-                    "OBSERVE_DESTINATIONS names `{name}`, which is none of {known}; the others are used"
-                ));
-            }
+            _ => say(&format!(
+                "OBSERVE_DESTINATIONS names `{name}`, which is none of {}; the others are used",
+                KNOWN.join(", ")
+            )),
         }
     }
     destinations

@@ -291,6 +291,38 @@ fn a_value_larger_than_a_chunk_arrives_whole() {
     assert_eq!(output(&spans[0])[0]["text"], text.to_uppercase());
 }
 
+#[derive(Serialize)]
+struct Login {
+    user: &'static str,
+    api_key: &'static str,
+}
+
+#[observe(trace_id = trace, skip(trace), metadata = { authorization: "hunter2", kind: "x" })]
+fn log_in(trace: TraceId, password: &str, max_tokens: u32, login: Login) -> Login {
+    observe::current_span().metadata("client_secret", "hunter2").metadata("login", &login);
+    login
+}
+
+#[test]
+fn values_under_names_that_mean_a_secret_are_redacted_everywhere() {
+    let trace_id = id("secrets");
+    let login = Login { user: "me", api_key: "hunter2" };
+    observe::session("s").metadata("token", "hunter2").metadata("nested", &login).sync_scope(|| {
+        log_in(trace_id, "hunter2", 5, Login { user: "me", api_key: "hunter2" });
+    });
+    let spans = trace(trace_id);
+    let span = named(&spans, "log_in");
+    let redacted = json!({"user": "me", "api_key": "[redacted]"});
+    assert_eq!(input(span), json!({"password": "[redacted]", "max_tokens": 5, "login": redacted}));
+    assert_eq!(output(span), redacted);
+    assert_eq!(
+        json!(span.metadata),
+        json!({"authorization": "[redacted]", "kind": "x", "client_secret": "[redacted]", "login": redacted})
+    );
+    assert_eq!(json!(span.attributes.metadata), json!({"token": "[redacted]", "nested": redacted}));
+    assert!(!format!("{spans:?}").contains("hunter2"));
+}
+
 /// The value of a future that is ready at once.
 fn now<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {

@@ -21,7 +21,7 @@ use crate::{
         pool,
     },
     panic_text,
-    site::Site,
+    site::{Key, Site},
     switch,
 };
 
@@ -225,13 +225,17 @@ impl Start {
         self.draft.is_some()
     }
 
-    /// A place for an argument's value; `key` is its name as JSON with the colon behind it.
+    /// A place for an argument's value; `None` if it is not wanted.
     #[inline]
-    pub fn field(&mut self, key: &'static str) -> Option<Slot<'_>> {
+    pub fn field(&mut self, key: &'static Key) -> Option<Slot<'_>> {
         let draft = self.draft.as_mut()?;
         draft.put(if self.fields { b"," } else { b"{" });
         self.fields = true;
-        draft.put(key.as_bytes());
+        draft.put(key.json.as_bytes());
+        if key.is_secret() {
+            draft.put(capture::REDACTED);
+            return None;
+        }
         Some(Slot { draft, filled: false })
     }
 
@@ -356,15 +360,20 @@ macro_rules! outcomes {
             self.text(Field::Version, &version);
         }
 
-        /// Adds metadata; `open` is `{`, the name as JSON and the colon.
-        pub fn metadata(&mut self, open: &'static str, put: impl FnOnce(&mut Slot<'_>)) {
+        /// Adds metadata.
+        pub fn metadata(&mut self, key: &'static Key, put: impl FnOnce(&mut Slot<'_>)) {
             if let Some(span) = self.span() {
                 change(span, Field::Metadata, |draft| {
-                    draft.put(open.as_bytes());
+                    draft.put(b"{");
+                    draft.put(key.json.as_bytes());
                     let mut slot = Slot { draft: &mut *draft, filled: false };
-                    put(&mut slot);
-                    if !slot.filled {
-                        draft.put(b"null");
+                    if key.is_secret() {
+                        slot.draft.put(capture::REDACTED);
+                    } else {
+                        put(&mut slot);
+                        if !slot.filled {
+                            draft.put(b"null");
+                        }
                     }
                     draft.put(b"}");
                 });

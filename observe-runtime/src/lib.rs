@@ -46,7 +46,7 @@ pub mod __private {
             ViaNameError, ViaPlain, ViaResult, ViaSerialize, ViaUnit,
         },
         report::say,
-        site::Site,
+        site::{Key, Site},
         switch::is_on,
     };
     pub use observe_model::{Level, SpanType};

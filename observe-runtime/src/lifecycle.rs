@@ -12,6 +12,7 @@ use std::{
 use once_cell::sync::OnceCell;
 
 use crate::{
+    capture,
     clock::Anchor,
     collector::{Ask, Collector},
     destination::{Delivered, Destination},
@@ -52,6 +53,7 @@ pub fn start(settings: &Settings, destinations: Vec<Box<dyn Destination>>) -> Gu
         Collector::start(asks, destinations, settings.resource.clone(), Anchor::new()).map_err(Some)?;
         panic_text::listen();
         exit::on_exit(at_exit);
+        capture::set_limit(settings.capture_limit);
         switch::set_sample_rate(settings.sample_rate);
         switch::turn(true);
         Ok(Runtime { asks: Mutex::new(sender) })

@@ -9,7 +9,7 @@ use std::{
 use observe_model::TraceAttributes;
 use serde::Serialize;
 
-use crate::{context::Ambient, switch};
+use crate::{capture, context::Ambient, switch};
 
 /// Opens a session: every span that begins inside its scope belongs to it.
 ///
@@ -69,11 +69,13 @@ impl Scope {
         tags.into_iter().fold(self, Self::tag)
     }
 
-    /// Adds metadata. A value that cannot be serialised becomes `null`.
+    /// Adds metadata. A value under a name that means a secret is redacted; one that cannot be serialised becomes `null`.
     pub fn metadata(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
         if switch::is_on() {
-            let value = serde_json::to_value(value).unwrap_or_default();
-            self.attributes.metadata.insert(name.into(), value);
+            let name = name.into();
+            let value =
+                if capture::is_secret(&name) { "[redacted]".into() } else { capture::to_value(&value) };
+            self.attributes.metadata.insert(name, value);
         }
         self
     }

@@ -4,7 +4,7 @@ use std::env;
 
 use observe_model::Resource;
 
-use crate::report::say;
+use crate::{capture, report::say};
 
 /// Settings of a process, from `OBSERVE_*` variables. An empty variable counts as unset; a bad value is reported on
 /// stderr and left out.
@@ -18,6 +18,8 @@ pub struct Settings {
     pub resource: Resource,
     /// `OBSERVE_SAMPLE_RATE`: share of traces that is recorded, 0 to 1. Default 1.
     pub sample_rate: f64,
+    /// `OBSERVE_CAPTURE_LIMIT`: bytes of one captured value, the rest of which is cut. Default 1 MiB.
+    pub capture_limit: usize,
     /// `OBSERVE_DEBUG`: says on stderr what it does. Default false.
     pub debug: bool,
 }
@@ -40,13 +42,15 @@ impl Settings {
             }),
             resource,
             sample_rate: parsed("OBSERVE_SAMPLE_RATE", "a number from 0 to 1", rate).unwrap_or(1.0),
+            capture_limit: parsed("OBSERVE_CAPTURE_LIMIT", "a number of bytes", |text| text.parse().ok())
+                .unwrap_or(capture::DEFAULT_LIMIT),
             debug: parsed("OBSERVE_DEBUG", "true or false", boolean).unwrap_or(false),
         }
     }
 }
 
 /// A variable that is set, not empty, and text.
-fn var(name: &str) -> Option<String> {
+pub(crate) fn var(name: &str) -> Option<String> {
     env::var(name).ok().filter(|v| !v.trim().is_empty())
 }
 

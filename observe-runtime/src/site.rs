@@ -2,10 +2,12 @@
 
 use std::sync::{
     Mutex, PoisonError,
-    atomic::{AtomicU32, Ordering},
+    atomic::{AtomicU8, AtomicU32, Ordering},
 };
 
 use observe_model::{Level, SpanType};
+
+use crate::capture;
 
 /// One place in the source that begins spans; made by the macro as a `static`.
 #[derive(Debug)]
@@ -17,6 +19,39 @@ pub struct Site {
     pub(crate) file: &'static str,
     pub(crate) line: u32,
     number: AtomicU32,
+}
+
+/// The name of a captured value.
+#[derive(Debug)]
+pub struct Key {
+    /// The name as JSON with the colon behind it.
+    pub(crate) json: &'static str,
+    name: &'static str,
+    /// 0 until somebody asks, then 1 for an ordinary name, 2 for one that means a secret.
+    verdict: AtomicU8,
+}
+
+impl Key {
+    /// The key `name`, which `json` holds as JSON with a colon.
+    pub const fn new(name: &'static str, json: &'static str) -> Self {
+        Self { json, name, verdict: AtomicU8::new(0) }
+    }
+
+    /// Whether the value must not be captured.
+    #[inline]
+    pub(crate) fn is_secret(&self) -> bool {
+        match self.verdict.load(Ordering::Relaxed) {
+            0 => self.judge(),
+            verdict => verdict == 2,
+        }
+    }
+
+    #[cold]
+    fn judge(&self) -> bool {
+        let secret = capture::is_secret(self.name);
+        self.verdict.store(1 + u8::from(secret), Ordering::Relaxed);
+        secret
+    }
 }
 
 static SITES: Mutex<Vec<&'static Site>> = Mutex::new(Vec::new());

@@ -19,8 +19,8 @@ fn put(krate: &TokenStream, value: &TokenStream) -> TokenStream {
     }
 }
 
-/// A name as JSON with the colon behind it.
-fn key(name: &str) -> String {
+/// A static that holds a name.
+fn key(krate: &TokenStream, name: &str) -> TokenStream {
     let escaped = name.chars().fold(String::new(), |mut text, c| {
         match c {
             '"' | '\\' => text.extend(['\\', c]),
@@ -29,18 +29,22 @@ fn key(name: &str) -> String {
         }
         text
     });
-    format!("\"{escaped}\":")
+    let json = format!("\"{escaped}\":");
+    quote! {
+        static __OBSERVE_KEY: #krate::__private::Key = #krate::__private::Key::new(#name, #json);
+    }
 }
 
 /// The arguments, as the fields of the input.
 pub(super) fn arguments(args: &Args) -> TokenStream {
     let krate = &args.krate;
     let field = |name: &Ident| {
-        let key = key(&name.unraw().to_string());
+        let key = key(krate, &name.unraw().to_string());
         let put = put(krate, &quote!(&#name));
-        quote! {
-            if let ::core::option::Option::Some(__observe_slot) = &mut __observe_start.field(#key) #put
-        }
+        quote!({
+            #key
+            if let ::core::option::Option::Some(__observe_slot) = &mut __observe_start.field(&__OBSERVE_KEY) #put
+        })
     };
     args.captured.iter().map(field).collect()
 }
@@ -58,9 +62,12 @@ pub(super) fn extras(args: &Args) -> TokenStream {
         }
     }
     for (name, expr) in &args.metadata {
-        let open = format!("{{{}", key(name));
+        let key = key(krate, name);
         let put = put(krate, &quote!(&#expr));
-        calls.extend(quote!(__observe_call.metadata(#open, |__observe_slot| #put);));
+        calls.extend(quote!({
+            #key
+            __observe_call.metadata(&__OBSERVE_KEY, |__observe_slot| #put);
+        }));
     }
     if calls.is_empty() { calls } else { quote!(if __observe_call.is_recording() { #calls }) }
 }

@@ -46,7 +46,7 @@ impl<'a, T: ?Sized> ViaPlain<'a> for Fork<'a, T> {
 pub struct ProbeError<'a, T: ?Sized>(pub &'a T);
 
 /// An error's text with that of its sources, joined by `: `. A source whose text the error repeats is left out.
-fn chain(error: &(dyn Error + '_)) -> String {
+pub(crate) fn chain(error: &(dyn Error + '_)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     // Far deeper than any real chain; an error that names itself as its source ends here.

@@ -4,8 +4,14 @@
 //! references finds the trait that needs the fewest dereferences first. No bound is ever asked of the user's types.
 
 mod error;
+mod json;
 mod probe;
+mod redact;
+mod render;
+mod text;
 
+#[cfg(feature = "otlp")]
+pub(crate) use error::chain;
 pub use error::{
     Fork, ProbeError, ViaDebugError, ViaDeref, ViaDisplay, ViaError, ViaNameError, ViaPlain, ViaResult,
 };
@@ -14,39 +20,60 @@ pub use probe::{Probe, Slot, ViaDebug, ViaName, ViaSerialize, ViaUnit};
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use serde::Serialize;
 
+use self::{
+    json::{Limits, Outcome},
+    text::Sink,
+};
+pub(crate) use self::{redact::is_secret, render::render};
 use crate::journal::Draft;
 
+/// Bytes of one value that are captured unless the settings say otherwise.
+pub(crate) const DEFAULT_LIMIT: usize = 1024 * 1024;
+
+static LIMIT: AtomicUsize = AtomicUsize::new(DEFAULT_LIMIT);
+
+/// What stands in place of a secret.
+pub(crate) const REDACTED: &[u8] = br#""[redacted]""#;
+
+/// Sets how many bytes of one value are captured.
+pub(crate) fn set_limit(bytes: usize) {
+    LIMIT.store(bytes, Ordering::Relaxed);
+}
+
 /// Writes `value` as JSON to the draft. Whatever goes wrong in it costs this value only.
+#[inline]
 pub(crate) fn put<T: Serialize + ?Sized>(draft: &mut Draft, value: &T) {
-    let before = draft.len();
-    let done = catch_unwind(AssertUnwindSafe(|| serde_json::to_writer(Out(draft), value)));
-    let problem = match done {
-        Ok(Ok(())) => return,
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "panicked while it was captured".to_owned(),
-    };
+    let before = draft.mark();
+    let limits = Limits { bytes: LIMIT.load(Ordering::Relaxed), ..Limits::default() };
+    match catch_unwind(AssertUnwindSafe(|| json::capture(value, draft, limits))) {
+        Ok(Outcome { raw, .. }) => {
+            if raw {
+                draft.mark_raw();
+            }
+        }
+        Err(_) => put_panicked(draft, before),
+    }
+}
+
+#[cold]
+fn put_panicked(draft: &mut Draft, before: usize) {
     draft.truncate(before);
-    put_problem(draft, &problem);
+    Sink::put(draft, br#"{"$error":"panicked while it was captured"}"#);
 }
 
-struct Out<'a>(&'a mut Draft);
-
-impl std::io::Write for Out<'_> {
-    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
-        self.0.put(buf);
-        Ok(buf.len())
+/// `value` as a JSON value, redacted and bounded like any other; null if it fails.
+pub(crate) fn to_value<T: Serialize + ?Sized>(value: &T) -> serde_json::Value {
+    let limits = Limits { bytes: LIMIT.load(Ordering::Relaxed), ..Limits::default() };
+    let mut bytes = Vec::new();
+    match catch_unwind(AssertUnwindSafe(|| json::capture(value, &mut bytes, limits))) {
+        Ok(_) => serde_json::from_str(&render(&bytes)).unwrap_or_default(),
+        Err(_) => serde_json::Value::Null,
     }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-fn put_problem(draft: &mut Draft, problem: &str) {
-    let _ = serde_json::to_writer(Out(draft), &serde_json::json!({ "$error": problem }));
 }
 
 /// Writes what `value` prints as a JSON string.
@@ -58,4 +85,30 @@ pub(crate) fn put_text(draft: &mut Draft, value: &dyn fmt::Display) {
         }
     }
     put(draft, &Text(value));
+}
+
+impl Sink for Draft {
+    #[inline(always)]
+    fn room(&mut self, n: usize) -> Option<&mut [u8]> {
+        self.reserve(n)
+    }
+
+    #[inline(always)]
+    fn advance(&mut self, n: usize) {
+        Draft::advance(self, n);
+    }
+
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        Draft::put(self, bytes);
+    }
+
+    #[inline(always)]
+    fn len(&self) -> usize {
+        if self.is_full() { usize::MAX } else { self.mark() }
+    }
+
+    fn truncate(&mut self, len: usize) {
+        Draft::truncate(self, len);
+    }
 }

@@ -6,6 +6,7 @@ use observe_model::{Code, Level, Metadata, Span, SpanId, SpanType, Status, Trace
 use serde::de::DeserializeOwned;
 
 use crate::{
+    capture::render,
     clock::Anchor,
     journal::entry::{Ending, Entry, Field, Payload, Start},
     site::Site,
@@ -35,7 +36,8 @@ pub(super) fn stamp(entry: &Entry<'_>) -> TraceAttributes {
 fn text(payload: Payload<'_>) -> Cow<'_, str> {
     match payload {
         // Only our own serializer writes here, so the check never fails; it is what keeps this free of `unsafe`.
-        Payload::Json(bytes) | Payload::Raw(bytes) => String::from_utf8_lossy(bytes),
+        Payload::Json(bytes) => String::from_utf8_lossy(bytes),
+        Payload::Raw(bytes) => render(bytes),
         Payload::Lost => Cow::Borrowed(LOST),
     }
 }

@@ -139,7 +139,7 @@ impl Collector {
         let read = self.table.read_journal();
         let outlets = &mut self.outlets;
         let gave = self.table.give_ready(&self.anchor, |span| outlets.record(span));
-        self.outlets.each(|d| d.hand_over());
+        self.outlets.each(|d| d.hand_over(false));
         read || gave
     }
 
@@ -150,6 +150,7 @@ impl Collector {
             // Ended in the first sweep, given out in the second.
             self.sweep();
             self.sweep();
+            self.outlets.each(|d| d.hand_over(true));
             let handed = self.outlets.0.iter().map(|d| Handed {
                 name: d.name().to_owned(),
                 accepted: d.progress().get().accepted,
@@ -175,7 +176,7 @@ impl Collector {
                 }
             });
         });
-        self.outlets.each(|d| d.hand_over());
+        self.outlets.each(|d| d.hand_over(false));
     }
 
     fn report_dropped(&self) {

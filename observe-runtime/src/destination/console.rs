@@ -64,7 +64,7 @@ impl Destination for Console {
         }
     }
 
-    fn hand_over(&mut self) {
+    fn hand_over(&mut self, _now: bool) {
         for id in std::mem::take(&mut self.ended) {
             self.print(id);
         }

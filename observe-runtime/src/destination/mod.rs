@@ -2,11 +2,15 @@
 
 mod console;
 mod memory;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod progress;
 mod queue;
 
 pub use console::Console;
 pub use memory::Memory;
+#[cfg(feature = "otlp")]
+pub use otlp::{Otlp, OtlpSettings};
 pub use progress::{Delivered, Progress};
 pub use queue::{Queue, Sink};
 
@@ -35,8 +39,11 @@ pub trait Destination: Send {
     /// Takes a span. One that was given while running is given again when it ends, and again if more is said of it.
     fn record(&mut self, span: &Span<'_>);
 
-    /// The collector has given all that it has for now: time to hand over what was gathered.
-    fn hand_over(&mut self) {}
+    /// The collector has given all that it has for now: time to hand over what was gathered, at the latest if `now`,
+    /// which says that somebody waits for it.
+    fn hand_over(&mut self, now: bool) {
+        let _ = now;
+    }
 
     /// Where it counts what became of the spans.
     fn progress(&self) -> &Arc<Progress>;

@@ -139,11 +139,11 @@ impl<S: Sink> Destination for Queue<S> {
         self.bytes += bytes;
         self.gathered.push(span.clone().into_owned());
         if self.gathered.len() >= BATCH {
-            self.hand_over();
+            self.hand_over(false);
         }
     }
 
-    fn hand_over(&mut self) {
+    fn hand_over(&mut self, _now: bool) {
         if self.gathered.is_empty() {
             return;
         }

@@ -151,13 +151,19 @@ impl Draft {
 
     /// Bytes of payload so far.
     #[inline]
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) fn mark(&self) -> usize {
         self.len - self.fixed
     }
 
-    /// Takes the payload back to an earlier [`Draft::len`].
-    pub(crate) fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(self.fixed + len);
+    /// Takes the payload back to an earlier [`Draft::mark`].
+    pub(crate) fn truncate(&mut self, mark: usize) {
+        self.len = self.len.min(self.fixed.saturating_add(mark));
+    }
+
+    /// Whether the journal had no room for a piece, so that the payload is lost.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.full
     }
 
     /// Appends to the payload.
@@ -171,14 +177,11 @@ impl Draft {
         self.len += bytes.len();
     }
 
-    /// Room for at least `n` more bytes of payload, to be followed by [`Draft::advance`]; empty if there is none.
+    /// Room for at least `n` more bytes of payload in this chunk, to be followed by [`Draft::advance`].
     #[inline]
-    pub(crate) fn reserve(&mut self, n: usize) -> &mut [u8] {
+    pub(crate) fn reserve(&mut self, n: usize) -> Option<&mut [u8]> {
         let len = self.len;
-        if self.room() - len < n && !self.grow(n) {
-            return &mut [];
-        }
-        &mut self.free()[len..]
+        self.free().get_mut(len..).filter(|room| room.len() >= n)
     }
 
     /// Counts the first `n` bytes that [`Draft::reserve`] gave as written.

@@ -1,0 +1,90 @@
+//! Where and how to send, as OpenTelemetry's environment variables say it.
+
+use std::time::Duration;
+
+use crate::{report::say, settings::var};
+
+/// Settings of the `otlp` destination.
+///
+/// Source: <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>.
+#[derive(Debug, Clone)]
+pub struct OtlpSettings {
+    /// Where requests go, the path included.
+    pub url: String,
+    /// Headers that every request carries.
+    pub headers: Vec<(String, String)>,
+    /// How long one request may take.
+    pub timeout: Duration,
+}
+
+impl OtlpSettings {
+    /// Sends to `url`, which is used as given, without headers, with a time limit of 10 seconds.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), headers: Vec::new(), timeout: Duration::from_secs(10) }
+    }
+
+    /// Reads `OTEL_EXPORTER_OTLP_ENDPOINT` (`/v1/traces` is appended; default `http://localhost:4318`),
+    /// `OTEL_EXPORTER_OTLP_HEADERS` (`key=value,..`, values percent-encoded) and `OTEL_EXPORTER_OTLP_TIMEOUT` (in
+    /// milliseconds). Of each, the form with `TRACES` in its name wins; its endpoint is used exactly as given.
+    pub fn from_env() -> Self {
+        let either = |end: &str| {
+            var(&format!("OTEL_EXPORTER_OTLP_TRACES_{end}"))
+                .or_else(|| var(&format!("OTEL_EXPORTER_OTLP_{end}")))
+        };
+        let url = var("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT").unwrap_or_else(|| {
+            let base =
+                var("OTEL_EXPORTER_OTLP_ENDPOINT").unwrap_or_else(|| "http://localhost:4318".to_owned());
+            format!("{}/v1/traces", base.trim_end_matches('/'))
+        });
+        let mut settings = Self::new(url);
+        if let Some(text) = either("HEADERS") {
+            settings.headers = headers(&text);
+        }
+        if let Some(text) = either("TIMEOUT") {
+            match text.parse() {
+                Ok(millis) => settings.timeout = Duration::from_millis(millis),
+                Err(_) => {
+                    say(&format!("OTEL_EXPORTER_OTLP_TIMEOUT={text} is ignored: expected milliseconds"))
+                }
+            }
+        }
+        settings
+    }
+}
+
+/// `key=value` pairs with commas between, values percent-encoded. What is no pair is left out, unseen: it may be secret.
+fn headers(text: &str) -> Vec<(String, String)> {
+    let pairs = text.split(',').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(key, value)| (key.trim().to_owned(), percent_decoded(value.trim()))).collect()
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let hex = after.first_chunk::<2>().and_then(|pair| std::str::from_utf8(pair).ok());
+        match hex.filter(|_| byte == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(decoded) => {
+                bytes.push(decoded);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_pairs_with_percent_encoded_values() {
+        let expected = [("authorization", "Basic a=b"), ("x-key", "100%"), ("y", "%zz")];
+        let expected: Vec<_> = expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        assert_eq!(headers("authorization=Basic%20a=b, x-key=100%25 ,no pair,y=%zz"), expected);
+    }
+}
