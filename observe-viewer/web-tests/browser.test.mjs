@@ -127,6 +127,7 @@ test("a trace page shows its tree and the chosen span", async () => {
   for (const span of trace.spans.slice(1, 6)) {
     await page.keyboard.press("ArrowDown");
     await page.waitForURL(`**/traces/${summary.trace_id}?span=${span.span_id}`);
+    await page.waitForSelector(`.detail[data-span="${span.span_id}"]`);
     assert.ok(squeeze(await page.locator(".detail h2").innerText()).endsWith(squeeze(span.name)));
     const words = texts(span.output);
     if (words.length) assertShows(await page.locator(".detail").innerText(), words);

@@ -1,4 +1,4 @@
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
 /** Keys that mean the same everywhere. */
 const ALIAS = /** @type {Record<string, string>} */ ({ j: "ArrowDown", k: "ArrowUp", h: "ArrowLeft", l: "ArrowRight" });
@@ -9,6 +9,9 @@ const ALIAS = /** @type {Record<string, string>} */ ({ j: "ArrowDown", k: "Arrow
  * @param {Record<string, (event: KeyboardEvent) => boolean | void>} handlers
  */
 export function useKeys(handlers) {
+  // Set while rendering, not after: a key that follows at once must meet the new state.
+  const latest = useRef(handlers);
+  latest.current = handlers;
   useEffect(() => {
     /** @param {KeyboardEvent} event */
     function pressed(event) {
@@ -17,12 +20,12 @@ export function useKeys(handlers) {
       if (target.closest("input, textarea, select, dialog")) return;
       // Enter and space on a link or button are that link's or button's.
       if (event.key === "Enter" && target.closest("a, button, summary")) return;
-      const handler = handlers[ALIAS[event.key] ?? event.key];
+      const handler = latest.current[ALIAS[event.key] ?? event.key];
       if (handler && handler(event) !== false) event.preventDefault();
     }
     addEventListener("keydown", pressed);
     return () => removeEventListener("keydown", pressed);
-  });
+  }, []);
 }
 
 /** What `?` shows. */

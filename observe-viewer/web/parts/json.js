@@ -90,7 +90,8 @@ function Members({ value, level }) {
   const [shown, setShown] = useState(LONG_LIST);
   const brackets = list ? "[]" : "{}";
   if (!entries.length) return html`<span class="dim">${brackets}</span>`;
-  const summary = `${brackets[0]} ${entries.length} ${brackets[1]}`;
+  const names = list || open ? "" : " " + entries.slice(0, 5).map(([key]) => key).join(", ");
+  const summary = `${brackets[0]} ${entries.length} ${brackets[1]}${names}`;
   return html`<div class="members">
     <button class="fold" aria-expanded=${open} aria-label=${list ? "list" : "object"} onClick=${() => setOpen(!open)}>
       <${Disclosure} open=${open} /><span class="dim">${summary}</span>

@@ -11,6 +11,8 @@ import { Disclosure, StatusGlyph, TypeGlyph, WarningGlyph } from "./glyph.js";
 const ROW = 26;
 /** Rows drawn beyond the visible ones, so that scrolling shows no gap. */
 const MARGIN = 12;
+/** Characters of an error's text that a row holds; the detail has all. */
+const REASON = 300;
 
 /**
  * The tree of a trace with a bar per span. Only the rows in sight are in the document, so that a trace of many
@@ -89,6 +91,7 @@ export function Waterfall({ spans, href, selected, onSelect, maxRows, label }) {
  */
 function Row({ node: { span, children }, top, total, href, selected, closed, toggle, onSelect }) {
   const failed = span.status === "error";
+  const why = span.status_message?.slice(0, REASON);
   const percent = (/** @type {number} */ ns) => (100 * ns) / total;
   const width = span.duration_ns == null ? 100 - percent(span.offset_ns) : percent(span.duration_ns);
   return html`<div class="row ${failed ? "failed" : ""}" role="treeitem" aria-level=${span.depth + 1} aria-selected=${selected}
@@ -98,13 +101,13 @@ function Row({ node: { span, children }, top, total, href, selected, closed, tog
         ? html`<button class="fold" tabindex="-1" aria-label=${closed ? "show children" : "hide children"}
             onClick=${() => toggle(span.span_id)}><${Disclosure} open=${!closed} /></button>`
         : html`<span class="fold"></span>`}
-      <a href=${href} tabindex=${selected || !onSelect ? 0 : -1} title=${span.status_message ? `${span.name}: ${span.status_message}` : span.name}
+      <a href=${href} tabindex=${selected || !onSelect ? 0 : -1} title=${why ? `${span.name}: ${why}` : span.name}
         onClick=${onSelect && ((/** @type {MouseEvent} */ e) => chosen(e, () => onSelect(span)))}>
         <${TypeGlyph} type=${span.span_type} /><span class="name">${span.name}</span>
         ${closed ? html`<span class="dim">+${children}</span>` : ""}
         ${span.status === "ok" ? "" : html`<${StatusGlyph} status=${span.status} />`}
         ${span.level === "warning" ? html`<${WarningGlyph} />` : ""}
-        ${span.status_message ? html`<span class="why">${span.status_message}</span>` : ""}
+        ${why ? html`<span class="why">${why}</span>` : ""}
         ${span.model ? html`<span class="dim">${span.model}</span>` : ""}
       </a>
     </span>

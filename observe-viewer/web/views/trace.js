@@ -43,6 +43,9 @@ function Head({ trace }) {
       : html`<a class="up" href=${paths.traces()}>Traces</a>`}
     <h1>${trace.name}</h1>
     <${StatusGlyph} status=${trace.status} word=${true} />
+    ${trace.session && html`<nav class="turn-nav" aria-label="Turns">
+      <${Turn} id=${trace.previous} rel="prev" text="previous turn" /><${Turn} id=${trace.next} rel="next" text="next turn" />
+    </nav>`}
     <${Facts} facts=${[
       ["project", trace.project],
       ["user", trace.user],
@@ -50,9 +53,6 @@ function Head({ trace }) {
       ["start", html`<time datetime=${trace.start} title=${trace.start}>${moment(trace.start)}</time>`],
       ["tags", trace.tags.join(", ")],
     ]} />
-    ${trace.session && html`<nav class="turn-nav" aria-label="Turns">
-      <${Turn} id=${trace.previous} rel="prev" text="previous turn" /><${Turn} id=${trace.next} rel="next" text="next turn" />
-    </nav>`}
     ${trace.status_message && html`<div class="error-text" role="note"><${LongText} text=${trace.status_message} limit=${400} /></div>`}
   </div>`;
 }
@@ -64,7 +64,7 @@ const Turn = ({ id, rel, text }) =>
 /** Everything that is known of a span. @param {{ span: Span }} props */
 function Detail({ span }) {
   const empty = (/** @type {Record<string, Json>} */ map) => Object.keys(map).length === 0;
-  return html`<section class="detail" aria-label="Span ${span.name}">
+  return html`<section class="detail" data-span=${span.span_id} aria-label="Span ${span.name}">
     <header>
       <h2><${TypeGlyph} type=${span.span_type} />${span.name}</h2>
       <span class="kind type-${span.span_type}">${span.span_type}</span>

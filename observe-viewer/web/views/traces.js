@@ -59,7 +59,7 @@ const COLUMNS = [
     kind: "preview",
     cell: (t) => html`<div class="line">${preview(t.input, "input")}</div>
       <div class="line dim">${t.status === "error" && t.status_message
-        ? html`<span class="bad">${t.status_message}</span>`
+        ? html`<span class="bad">${t.status_message.slice(0, 300)}</span>`
         : preview(t.output, "output")}</div>`,
   },
   { head: "Spans", kind: "num", cell: (t) => count(t.totals.spans) },
