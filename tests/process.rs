@@ -102,6 +102,8 @@ fn every_orderly_end_of_a_process_keeps_its_spans() {
         let output = run(role, directory.path(), &[]);
         assert_eq!((results(&output), said(&output)), (1, vec![]), "{role}");
         assert_eq!(recorded(directory.path()), ["work", "helper"], "{role}");
+        let write_ahead_log = directory.path().join("observe.db-wal");
+        assert!(fs::metadata(write_ahead_log).map_or(0, |m| m.len()) == 0, "{role} closed its database");
     }
 }
 

@@ -31,6 +31,14 @@ struct Runtime {
     asks: Mutex<Sender<Ask>>,
 }
 
+impl Runtime {
+    /// Asks the collector, who answers unless it is gone.
+    fn ask(&self, ask: Ask) {
+        let _ = self.asks.lock().unwrap_or_else(PoisonError::into_inner).send(ask);
+        pool::wake();
+    }
+}
+
 static RUNTIME: OnceCell<Runtime> = OnceCell::new();
 
 /// Begins to record, to these destinations.
@@ -86,6 +94,12 @@ impl Drop for Guard {
 
 fn at_exit() {
     flush(AT_EXIT);
+    switch::turn(false);
+    if let Some(runtime) = RUNTIME.get() {
+        let (reply, closed) = mpsc::channel();
+        runtime.ask(Ask::Close(reply));
+        let _ = closed.recv_timeout(AT_EXIT);
+    }
 }
 
 /// What became of everything that was recorded so far.
@@ -110,10 +124,8 @@ pub fn flush(timeout: Duration) -> Report {
         return Report { complete: true, ..Report::default() };
     };
     let (reply, answer) = mpsc::channel();
-    let asked = runtime.asks.lock().unwrap_or_else(PoisonError::into_inner).send(Ask::Flush(reply));
-    pool::wake();
-    let handed = asked.ok().and_then(|()| answer.recv_timeout(timeout).ok());
-    let Some(handed) = handed else {
+    runtime.ask(Ask::Flush(reply));
+    let Ok(handed) = answer.recv_timeout(timeout) else {
         return Report { dropped, ..Report::default() };
     };
     let mut complete = true;

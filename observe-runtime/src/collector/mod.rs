@@ -43,6 +43,8 @@ const SHOW_AFTER: Duration = Duration::from_secs(1);
 pub(crate) enum Ask {
     /// Give everything that was written so far to the destinations, and say whom to wait for.
     Flush(Sender<Vec<Handed>>),
+    /// Let go of the destinations, and say when that is done.
+    Close(Sender<()>),
 }
 
 /// A destination's state when a flush handed everything over.
@@ -145,21 +147,31 @@ impl Collector {
 
     fn answer(&mut self) -> bool {
         let mut asked = false;
-        while let Ok(Ask::Flush(reply)) = self.asks.try_recv() {
+        while let Ok(ask) = self.asks.try_recv() {
             asked = true;
-            // Ended in the first sweep, given out in the second.
-            self.sweep();
-            self.sweep();
-            self.outlets.each(|d| d.hand_over(true));
-            let handed = self.outlets.0.iter().map(|d| Handed {
-                name: d.name().to_owned(),
-                accepted: d.progress().get().accepted,
-                progress: Arc::clone(d.progress()),
-            });
-            // Whoever asked may have given up.
-            let _ = reply.send(handed.collect());
+            // Whoever asked may have given up waiting.
+            match ask {
+                Ask::Flush(reply) => drop(reply.send(self.flush())),
+                Ask::Close(reply) => {
+                    self.outlets.0.clear();
+                    drop(reply.send(()));
+                }
+            }
         }
         asked
+    }
+
+    fn flush(&mut self) -> Vec<Handed> {
+        // Ended in the first sweep, given out in the second.
+        self.sweep();
+        self.sweep();
+        self.outlets.each(|d| d.hand_over(true));
+        let handed = self.outlets.0.iter().map(|d| Handed {
+            name: d.name().to_owned(),
+            accepted: d.progress().get().accepted,
+            progress: Arc::clone(d.progress()),
+        });
+        handed.collect()
     }
 
     /// Shows spans that have run for a while to the destinations that can show them.

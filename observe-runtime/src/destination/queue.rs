@@ -8,6 +8,7 @@ use std::{
         mpsc::{self, Receiver, Sender},
     },
     thread,
+    time::Duration,
 };
 
 use observe_model::{Resource, Span};
@@ -20,6 +21,9 @@ const LIMIT: usize = 64 * 1024 * 1024;
 
 /// Spans handed to a sink at once.
 const BATCH: usize = 2048;
+
+/// How long the end of the process waits for a sink to close.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// What a span occupies beside its texts, about.
 const SPAN: usize = mem::size_of::<Span<'static>>();
@@ -55,6 +59,8 @@ pub struct Queue<S> {
     /// Until the thread begins.
     sink: Option<S>,
     sender: Option<Sender<Batch>>,
+    /// Says, by being disconnected, that the thread is done.
+    done: Option<Receiver<()>>,
     gathered: Vec<Span<'static>>,
     bytes: usize,
     /// Bytes that the thread has not written yet.
@@ -70,6 +76,7 @@ impl<S: Sink> Queue<S> {
             wants_running: sink.wants_running(),
             sink: Some(sink),
             sender: None,
+            done: None,
             gathered: Vec::new(),
             bytes: 0,
             waiting: Arc::default(),
@@ -112,13 +119,15 @@ impl<S: Sink> Destination for Queue<S> {
     fn begin(&mut self, resource: &Resource) {
         let Some(sink) = self.sink.take() else { return };
         let (sender, batches) = mpsc::channel();
+        let (working, done) = mpsc::channel();
         let (resource, waiting, progress) =
             (resource.clone(), Arc::clone(&self.waiting), Arc::clone(&self.progress));
-        let spawned = thread::Builder::new()
-            .name(format!("observe-{}", self.name))
-            .spawn(move || work(sink, &resource, &batches, &waiting, &progress));
+        let spawned = thread::Builder::new().name(format!("observe-{}", self.name)).spawn(move || {
+            work(sink, &resource, &batches, &waiting, &progress);
+            drop::<Sender<()>>(working);
+        });
         match spawned {
-            Ok(_) => self.sender = Some(sender),
+            Ok(_) => (self.sender, self.done) = (Some(sender), Some(done)),
             Err(error) => Once::new().say(&format!("destination {}: no thread for it: {error}", self.name)),
         }
     }
@@ -159,5 +168,15 @@ impl<S: Sink> Destination for Queue<S> {
 
     fn progress(&self) -> &Arc<Progress> {
         &self.progress
+    }
+}
+
+/// Lets the sink close what it holds open, for a moment: a database is left tidier than by the end of the process.
+impl<S> Drop for Queue<S> {
+    fn drop(&mut self) {
+        self.sender = None;
+        if let Some(done) = self.done.take() {
+            let _ = done.recv_timeout(CLOSING);
+        }
     }
 }
