@@ -1,0 +1,70 @@
+"""What the scripts beside this file share: building, running one case, tables. Standard library only."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+OURS = ["plain", "observe_disabled", "observe_unsampled", "observe_encode"]
+PEERS = [
+    "fastrace_noroot",
+    "fastrace_unsampled",
+    "fastrace_bare",
+    "fastrace_properties",
+    "fastrace_json",
+    "tracing_nosubscriber",
+    "tracing_unsampled",
+    "tracing_otel",
+]
+NAMES = {
+    "plain": "plain function",
+    "observe_disabled": "`#[observe]`, disabled",
+    "observe_unsampled": "`#[observe]`, unsampled",
+    "observe_count": "`#[observe]`, captured, counted only",
+    "observe_encode": "**`#[observe]`, captured, encoded as OTLP**",
+    "fastrace_noroot": "fastrace, no root",
+    "fastrace_unsampled": "fastrace, unsampled root",
+    "fastrace_bare": "fastrace, captures nothing",
+    "fastrace_properties": "fastrace, arguments by `properties` (Debug), no return value",
+    "fastrace_json": "fastrace, arguments and return value as JSON by hand",
+    "tracing_nosubscriber": "`tracing`, no subscriber",
+    "tracing_unsampled": "`tracing` + OpenTelemetry, `AlwaysOff`",
+    "tracing_otel": "`tracing` + OpenTelemetry, arguments and return value (Debug)",
+}
+
+
+def build(peers, *, features=(), **target):
+    """Builds the programs, or the bench `bench=NAME`; gives the path of each by its name."""
+    features = [*features, *(["peers"] if peers else [])]
+    what = ["--bench", target["bench"]] if "bench" in target else ["--bins"]
+    command = ["cargo", "build", "--release", "--message-format=json-render-diagnostics", *what]
+    done = subprocess.run([*command, "--features", ",".join(features)], cwd=HERE, stdout=subprocess.PIPE)
+    if done.returncode:
+        sys.exit("the benchmarks do not build")
+    artifacts = (json.loads(line) for line in done.stdout.splitlines() if line.startswith(b"{"))
+    return {a["target"]["name"]: a["executable"] for a in artifacts if a.get("executable")}
+
+
+def environment(case):
+    """The environment a case runs in: nothing of the caller's `OBSERVE_*`."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("OBSERVE_", "OTEL_"))}
+    if case == "observe_unsampled":
+        env["OBSERVE_SAMPLE_RATE"] = "0"
+    return env
+
+
+def run(command, case, **more):
+    """Runs `command` as `case` needs it; gives the JSON that it prints."""
+    done = subprocess.run(command, env={**environment(case), **more}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, command))}: {done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def table(head, rows):
+    """A Markdown table: the first column left, the others right."""
+    lines = [head, ["---"] + ["--:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)

@@ -1,0 +1,67 @@
+//! `cg CASE sync|async ROOTS`: roots with a thousand children each, and nothing else. Run under callgrind at two
+//! numbers of roots, the difference is what the spans cost without the start of the process.
+#![forbid(unsafe_code)]
+
+use std::{env, process::ExitCode};
+
+use observe_benches::{
+    cases::{Functions, Root, Tally, Tracer, Visit, with},
+    shapes,
+};
+
+const CHILDREN: u64 = 1000;
+
+struct Run {
+    asynchronous: bool,
+    roots: u64,
+}
+
+impl Visit for Run {
+    type Result = Tally;
+
+    fn visit<F: Functions, R: Root>(self, tracer: &Tracer) -> Tally {
+        let block = (tracer.room / CHILDREN).max(1);
+        let blocks = self.roots.div_ceil(block);
+        if self.asynchronous {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
+            for _ in 0..blocks {
+                runtime.block_on(R::around_async(async {
+                    for _ in 0..block {
+                        shapes::children_async::<F, R>(CHILDREN).await;
+                    }
+                }));
+                tracer.flush();
+            }
+        } else {
+            for _ in 0..blocks {
+                R::around(|| {
+                    for _ in 0..block {
+                        shapes::children::<F, R>(CHILDREN);
+                    }
+                });
+                tracer.flush();
+            }
+        }
+        tracer.flush()
+    }
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().collect();
+    let [_, case, kind, roots] = args.as_slice() else {
+        eprintln!("usage: cg CASE sync|async ROOTS");
+        return ExitCode::FAILURE;
+    };
+    let run = roots.parse().map(|roots| Run { asynchronous: kind == "async", roots });
+    match run.map_err(|error| error.to_string()).and_then(|run| with(case, run)) {
+        Ok(Tally { arrived, dropped }) => {
+            println!("{{\"arrived\": {arrived}, \"dropped\": {dropped}}}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

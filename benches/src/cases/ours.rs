@@ -1,0 +1,70 @@
+//! The plain function, and `#[observe]`.
+
+use std::{env, future::Future, time::Duration};
+
+use observe::{builder, observe, session};
+
+use super::{NoRoot, Root, Tally, Tracer, Visit, functions, no_case};
+use crate::destination::{Count, Encode};
+
+functions!(Plain(prompt, request));
+functions!(Observed(prompt, request) #[observe]);
+
+/// A root in a session.
+struct InSession;
+
+#[observe(skip(body))]
+fn root(body: impl FnOnce()) {
+    body();
+}
+
+#[observe(skip(body))]
+async fn root_async(body: impl Future<Output = ()>) {
+    body.await;
+}
+
+impl Root for InSession {
+    fn around<R>(body: impl FnOnce() -> R) -> R {
+        session("conversation").user("someone").sync_scope(body)
+    }
+    fn around_async<R>(body: impl Future<Output = R>) -> impl Future<Output = R> {
+        session("conversation").user("someone").scope(body)
+    }
+    #[inline(always)]
+    fn root(body: impl FnOnce()) {
+        root(body);
+    }
+    #[inline(always)]
+    fn root_async(body: impl Future<Output = ()>) -> impl Future<Output = ()> {
+        root_async(body)
+    }
+}
+
+/// Ten thousand spans are a twentieth of the journal.
+const ROOM: u64 = 10_000;
+
+fn flush() -> Tally {
+    let report = observe::flush(Duration::from_secs(120));
+    Tally { arrived: report.destinations.iter().map(|(_, d)| d.sent).sum(), dropped: report.dropped }
+}
+
+pub(super) fn with<V: Visit>(case: &str, visit: V) -> Result<V::Result, String> {
+    let nothing = Tracer { room: ROOM, flush: Box::new(Tally::default) };
+    let recorded = Tracer { room: ROOM, flush: Box::new(flush) };
+    let _guard = match case {
+        "plain" => return Ok(visit.visit::<Plain, NoRoot>(&nothing)),
+        "observe_disabled" => return Ok(visit.visit::<Observed, NoRoot>(&nothing)),
+        "observe_unsampled" => {
+            if env::var("OBSERVE_SAMPLE_RATE").as_deref() != Ok("0") {
+                return Err("the case needs OBSERVE_SAMPLE_RATE=0".to_owned());
+            }
+            builder().destination(Count::default()).init()
+        }
+        "observe_count" => builder().destination(Count::default()).init(),
+        "observe_encode" => builder().destination(Encode::default()).init(),
+        // What the environment names.
+        "observe_env" => observe::init(),
+        _ => return Err(no_case(case)),
+    };
+    Ok(visit.visit::<Observed, InSession>(&recorded))
+}
