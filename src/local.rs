@@ -40,6 +40,11 @@ impl Local {
     }
 }
 
+/// Where processes keep what has not reached the database yet.
+fn journal_beside(database: &Path) -> PathBuf {
+    database.with_file_name("journal")
+}
+
 fn report_set_aside(path: Option<&Path>) {
     if let Some(path) = path {
         say(&format!("the database was damaged; it was set aside as {} and a new one begun", path.display()));
@@ -53,6 +58,29 @@ impl Sink for Local {
 
     fn wants_running(&self) -> bool {
         true
+    }
+
+    fn journal(&self) -> Option<PathBuf> {
+        Some(journal_beside(&self.path))
+    }
+
+    /// Brings back what processes that were killed had recorded.
+    fn begin(&mut self) {
+        let root = journal_beside(&self.path);
+        if !observe_runtime::any_journal_below(&root) {
+            return;
+        }
+        let result = observe_runtime::recover_dead(&root, |resource, spans| {
+            self.write(resource, &spans).map_err(std::io::Error::other)
+        });
+        match result {
+            Ok(recovered) if recovered.spans > 0 => say(&format!(
+                "recovered {} spans of a process that was killed, {} of them interrupted",
+                recovered.spans, recovered.interrupted
+            )),
+            Ok(_) => {}
+            Err(error) => say(&format!("what a killed process recorded could not be recovered: {error}")),
+        }
     }
 
     fn write(&mut self, resource: &Resource, spans: &[Span<'static>]) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! Whole processes: what they leave behind when they end, and what they say when something is wrong.
 //!
 //! Each test runs this binary again with `ROLE` set; [`role`] is what the child does then.
+#![allow(clippy::print_stdout, reason = "a child tells its results that way")]
 
 use std::{
     env, fs,
@@ -178,6 +179,23 @@ fn a_data_directory_that_cannot_be_written_gives_one_line() {
         let said = said(&output);
         assert!(said.len() == 1 && said[0].contains("OBSERVE_DIR"), "{said:?}");
     }
+}
+
+#[test]
+fn a_journal_that_cannot_be_kept_gives_one_line_and_the_spans_arrive() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("journal"), "not a directory").unwrap();
+    let output = run("guard", directory.path(), &[]);
+    let said = said(&output);
+    assert!(said.len() == 1 && said[0].contains("if the process is killed"), "{said:?}");
+    assert_eq!(recorded(directory.path()), ["work", "helper"]);
+}
+
+#[test]
+fn an_orderly_end_leaves_no_journal() {
+    let directory = tempfile::tempdir().unwrap();
+    run("guard", directory.path(), &[]);
+    assert_eq!(fs::read_dir(directory.path().join("journal")).unwrap().count(), 0);
 }
 
 #[test]

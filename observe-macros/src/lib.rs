@@ -1,7 +1,7 @@
 //! The `#[observe]` attribute. Use it through `observe-ai`, which re-exports it as `observe::observe`.
 //!
-//! The stages: [`args`] reads what stands in the attribute, [`function`] the signature (the body stays tokens),
-//! [`expand`] writes the function anew.
+//! The stages: `args` reads what stands in the attribute, `function` the signature (the body stays tokens),
+//! `expand` writes the function anew.
 #![forbid(unsafe_code)]
 
 mod args;

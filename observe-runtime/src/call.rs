@@ -9,17 +9,14 @@ use std::{
 };
 
 use observe_model::{SpanId, TraceAttributes, TraceId};
+use observe_wire::journal::entry::{self, Ending, Field, Kind};
 
 use crate::{
     capture::{self, Slot},
     clock,
     context::{self, Ambient, Context, Stamp},
     ids,
-    journal::{
-        Draft, Lost,
-        entry::{self, Ending, Field, Kind},
-        pool,
-    },
+    journal::{Draft, Lost, pool},
     panic_text,
     site::{Key, Site},
     switch,
@@ -199,6 +196,7 @@ impl Start {
             inner.unsampled = !switch::is_sampled(trace);
         }
         let mut running = Running { span: None, outer, outer_stamp };
+        let number = site.number();
         let mut draft = None;
         if !inner.unsampled {
             match Draft::begin::<{ entry::Start::LEN }>(Kind::Start, inner.stamp) {
@@ -216,7 +214,7 @@ impl Start {
                 }
             }
         }
-        Self { draft, site: site.number(), parent: at.span, inner, call: Some(running), fields: false }
+        Self { draft, site: number, parent: at.span, inner, call: Some(running), fields: false }
     }
 
     /// Whether arguments are wanted.

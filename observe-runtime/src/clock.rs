@@ -14,6 +14,9 @@ use std::{
 };
 
 use observe_model::Timestamp;
+use observe_wire::journal::{entry::Kind, notes::ClockNote};
+
+use crate::journal::book;
 
 static COUNTER: AtomicBool = AtomicBool::new(false);
 static ORIGIN: OnceLock<Instant> = OnceLock::new();
@@ -49,8 +52,7 @@ fn choose() {
 pub(crate) struct Anchor {
     ticks: u64,
     instant: Instant,
-    wall: Timestamp,
-    nanos_per_tick: f64,
+    note: ClockNote,
 }
 
 /// A wall clock that was set by more than this moves the anchor; less is left to the kernel's slewing.
@@ -60,31 +62,34 @@ impl Anchor {
     /// Chooses the clock and notes the present moment on it.
     pub(crate) fn new() -> Self {
         choose();
-        Self { ticks: ticks(), instant: Instant::now(), wall: Timestamp::now(), nanos_per_tick: 1.0 }
+        let nanos_per_tick = if COUNTER.load(Ordering::Relaxed) { 0.0 } else { 1.0 };
+        let note = ClockNote { wall: Timestamp::now(), nanos_per_tick };
+        Self { ticks: ticks(), instant: Instant::now(), note }
+    }
+
+    /// Leaves the anchor in the journal, for whoever reads it without this process.
+    pub(crate) fn leave_note(&self) {
+        book::note(Kind::Clock, self.ticks, &self.note);
     }
 
     /// Learns the counter's rate from the time since the anchor, and follows a wall clock that was set.
     pub(crate) fn update(&mut self) {
         let (ticks, elapsed) = (ticks(), self.instant.elapsed());
         if COUNTER.load(Ordering::Relaxed) && ticks > self.ticks {
-            self.nanos_per_tick = elapsed.as_nanos() as f64 / (ticks - self.ticks) as f64;
+            self.note.nanos_per_tick = elapsed.as_nanos() as f64 / (ticks - self.ticks) as f64;
         }
         let wall = Timestamp::now();
         let expected = self.to_wall(ticks);
         if wall.0.abs_diff(expected.0) > STEP {
-            *self = Self { ticks, instant: Instant::now(), wall, nanos_per_tick: self.nanos_per_tick };
+            *self = Self { ticks, instant: Instant::now(), note: ClockNote { wall, ..self.note } };
+            self.leave_note();
         }
     }
 
     /// The wall-clock time of `ticks`.
+    #[inline]
     pub(crate) fn to_wall(&self, ticks: u64) -> Timestamp {
-        let nanos = |d: u64| {
-            if COUNTER.load(Ordering::Relaxed) { (d as f64 * self.nanos_per_tick) as u64 } else { d }
-        };
-        Timestamp(match ticks.checked_sub(self.ticks) {
-            Some(after) => self.wall.0.saturating_add(nanos(after)),
-            None => self.wall.0.saturating_sub(nanos(self.ticks - ticks)),
-        })
+        self.note.to_wall(self.ticks, ticks)
     }
 }
 

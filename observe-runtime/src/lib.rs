@@ -2,8 +2,8 @@
 //!
 //! Applications use this through `observe-ai`, which adds the macro and the local store.
 //!
-//! The way of a span: [`call`] places it by the [`context`], captures its arguments ([`capture`]) into the thread's
-//! [`journal`], and writes its end there; the [`collector`] joins the entries on its own thread and gives whole spans
+//! The way of a span: `call` places it by the `context`, captures its arguments (`capture`) into the thread's
+//! `journal`, and writes its end there; the `collector` joins the entries on its own thread and gives whole spans
 //! to the [`destination`]s.
 
 mod call;
@@ -32,6 +32,7 @@ pub use lifecycle::{Guard, Report, flush, start};
 pub use observe_model::{
     Level, Resource, Span, SpanId, SpanType, Status, Timestamp, TraceAttributes, TraceId, Usage,
 };
+pub use observe_wire::journal::{Recovered, any_below as any_journal_below, recover_dead};
 pub use scope::{Scope, Scoped, session};
 pub use settings::Settings;
 pub use span::{CurrentSpan, current_span, current_span_id, current_trace_id};

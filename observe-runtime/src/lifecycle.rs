@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    path::Path,
     sync::{
         Mutex, PoisonError,
         mpsc::{self, Sender},
@@ -9,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use observe_wire::journal::entry::Kind;
 use once_cell::sync::OnceCell;
 
 use crate::{
@@ -17,7 +19,7 @@ use crate::{
     collector::{Ask, Collector},
     destination::{Delivered, Destination},
     exit,
-    journal::pool,
+    journal::{book, pool},
     panic_text,
     report::say,
     settings::Settings,
@@ -57,8 +59,12 @@ pub fn start(settings: &Settings, destinations: Vec<Box<dyn Destination>>) -> Gu
             switch::turn(false);
             return Err(None::<std::io::Error>);
         }
+        let anchor = Anchor::new();
+        if let Some(root) = destinations.iter().find_map(|d| d.journal()) {
+            keep_journal(&root, settings, &anchor);
+        }
         let (sender, asks) = mpsc::channel();
-        Collector::start(asks, destinations, settings.resource.clone(), Anchor::new()).map_err(Some)?;
+        Collector::start(asks, destinations, settings.resource.clone(), anchor).map_err(Some)?;
         panic_text::listen();
         exit::on_exit(at_exit);
         capture::set_limit(settings.capture_limit);
@@ -70,6 +76,15 @@ pub fn start(settings: &Settings, destinations: Vec<Box<dyn Destination>>) -> Gu
         say(&format!("no thread to record with: {error}; nothing is recorded"));
     }
     Guard { _private: () }
+}
+
+/// Keeps the journal in files below `root`, so that a process that is killed loses nothing.
+fn keep_journal(root: &Path, settings: &Settings, anchor: &Anchor) {
+    if pool::keep_in(root) {
+        book::open();
+        book::note(Kind::Resource, 0, &settings.resource);
+        anchor.leave_note();
+    }
 }
 
 /// Keeps what was recorded from being lost when it is dropped: it flushes, for at most 5 seconds.

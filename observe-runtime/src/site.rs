@@ -1,23 +1,23 @@
 //! What is the same for every call of one function.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicU8, AtomicU32, Ordering},
+use std::{
+    borrow::Cow,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU8, AtomicU32, Ordering},
+    },
 };
 
 use observe_model::{Level, SpanType};
 
-use crate::capture;
+use observe_wire::journal::{entry::Kind, notes::SiteNote};
+
+use crate::{capture, journal::book};
 
 /// One place in the source that begins spans; made by the macro as a `static`.
 #[derive(Debug)]
 pub struct Site {
-    pub(crate) name: &'static str,
-    pub(crate) span_type: SpanType,
-    pub(crate) level: Level,
-    pub(crate) function: &'static str,
-    pub(crate) file: &'static str,
-    pub(crate) line: u32,
+    pub(crate) note: SiteNote<'static>,
     number: AtomicU32,
 }
 
@@ -66,7 +66,15 @@ impl Site {
         file: &'static str,
         line: u32,
     ) -> Self {
-        Self { name, span_type, level, function, file, line, number: AtomicU32::new(0) }
+        let note = SiteNote {
+            name: Cow::Borrowed(name),
+            span_type,
+            level,
+            function: Cow::Borrowed(function),
+            file: Cow::Borrowed(file),
+            line,
+        };
+        Self { note, number: AtomicU32::new(0) }
     }
 
     /// The number that journal entries name the site by; from 1.
@@ -87,6 +95,8 @@ impl Site {
         }
         sites.push(self);
         let number = u32::try_from(sites.len()).unwrap_or(u32::MAX);
+        // Noted before any start can name it.
+        book::note(Kind::Site, u64::from(number), &self.note);
         self.number.store(number, Ordering::Relaxed);
         number
     }

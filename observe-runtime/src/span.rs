@@ -1,9 +1,10 @@
 //! The current span, for code that runs inside it.
 
 use observe_model::{Level, SpanId, TraceId, Usage};
+use observe_wire::journal::entry::Field;
 use serde::Serialize;
 
-use crate::{call::change, capture, context, journal::entry::Field};
+use crate::{call::change, capture, context};
 
 /// The trace that the calling code runs in; `None` outside a trace.
 pub fn current_trace_id() -> Option<TraceId> {

@@ -3,10 +3,13 @@
 //! - [`Encoder`] writes spans into the body of an OTLP export request; [`ExportResponse`] reads the answer.
 //! - [`decode`] reads such a body, from any sender; [`export_response`] writes the answer.
 //!
+//! - [`journal`] is what a recording process writes for itself, and how to read it after the process died.
+//!
 //! `docs/WIRE.md` says which field of the model travels under which key, and what the wire cannot carry.
 #![forbid(unsafe_code)]
 
 mod dialect;
+pub mod journal;
 mod otlp;
 
 pub use otlp::{

@@ -142,6 +142,7 @@ impl<T: ?Sized> ViaNameError for ProbeError<'_, T> {
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_borrow, reason = "the references are what chooses the trait")]
 mod tests {
     use super::*;
 

@@ -14,7 +14,7 @@
 //!   are struct fields, string keys of maps, and variants (but for a variant `Token`, which is rather a model's). Not
 //!   seen: names inside raw JSON text or strings, internally or adjacently tagged variants, pairs in sequences.
 //! - **Long strings.** Over 256 bytes they are copied as they are, as the segment [`RAW`], length (`u32`,
-//!   little-endian), bytes, which [`render`](super::render::render) turns into a JSON string. The size cap counts them
+//!   little-endian), bytes, which [`render`](observe_wire::journal::render::render) turns into a JSON string. The size cap counts them
 //!   as they lie here.
 //! - **Failure.** A value whose `Serialize` fails becomes `{"$error":"<message>"}`, the message cut to 200 bytes. A
 //!   failure inside it that its `Serialize` swallows counts too, since half a value may have been written. An error's
@@ -41,8 +41,7 @@ use super::{
     text::{self, Sink},
 };
 
-/// The byte before a raw segment: JSON text never holds it.
-pub(crate) const RAW: u8 = 0x01;
+pub(crate) use observe_wire::journal::entry::RAW_STRING as RAW;
 
 /// Strings longer than this are copied raw.
 const RAW_OVER: usize = 256;
@@ -76,7 +75,7 @@ pub(crate) enum Cut {
 /// What became of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Outcome {
-    /// The bytes hold raw segments: they are JSON only after [`render`](super::render).
+    /// The bytes hold raw segments: they are JSON only after [`render`](observe_wire::journal::render).
     pub(crate) raw: bool,
     /// The first thing that was cut.
     pub(crate) cut: Option<Cut>,

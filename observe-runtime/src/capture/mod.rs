@@ -7,7 +7,6 @@ mod error;
 mod json;
 mod probe;
 mod redact;
-mod render;
 mod text;
 
 #[cfg(feature = "otlp")]
@@ -23,13 +22,14 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+use observe_wire::journal::render::render;
 use serde::Serialize;
 
+pub(crate) use self::redact::is_secret;
 use self::{
     json::{Limits, Outcome},
     text::Sink,
 };
-pub(crate) use self::{redact::is_secret, render::render};
 use crate::journal::Draft;
 
 /// Bytes of one value that are captured unless the settings say otherwise.

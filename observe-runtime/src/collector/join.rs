@@ -1,23 +1,23 @@
 //! Joins starts, changes and ends by span id.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     hash::{BuildHasherDefault, Hasher},
     sync::Arc,
     time::Duration,
 };
 
-use observe_model::{Span, TraceAttributes};
+use observe_model::{Span, Timestamp, TraceAttributes};
+use observe_wire::journal::{
+    assemble::{self, Parts, assemble},
+    entry::{Entry, Kind},
+};
 use slab::Slab;
 
-use super::assemble::{Parts, assemble};
+use super::keep::Keeper;
 use crate::{
     clock::Anchor,
-    journal::{
-        Chunk,
-        entry::{Entry, Kind},
-        pool,
-    },
+    journal::{Chunk, pool},
     site::Site,
 };
 
@@ -29,21 +29,21 @@ const PATIENCE: u32 = 3;
 const ORPHAN_AFTER: u32 = 3;
 
 /// Where an entry lies.
-enum At {
+pub(super) enum At {
     /// In a chunk of [`Table::chunks`], at this offset.
     Chunk(u32, u32),
-    /// Copied out of a chunk that was given back.
+    /// Copied out of a chunk, because the journal was full.
     Own(Box<[u8]>),
 }
 
 /// A chunk that is being read.
-struct Reading {
-    chunk: Arc<Chunk>,
-    read: usize,
+pub(super) struct Reading {
+    pub(super) chunk: Arc<Chunk>,
+    pub(super) read: usize,
     /// The attributes that entries of this chunk name, the latest last.
     stamps: Vec<(u64, Arc<TraceAttributes>)>,
     /// Entries of spans that were not given out yet.
-    held: usize,
+    pub(super) held: usize,
     /// Sweeps since its thread left it.
     left: u32,
 }
@@ -81,8 +81,8 @@ impl Hasher for IdHasher {
 
 #[derive(Default)]
 pub(super) struct Table {
-    /// Chunks by the number that [`At`] names, and those numbers in the order in which the chunks were taken.
     chunks: Slab<Reading>,
+    /// The chunks' numbers in the order in which they were taken.
     order: Vec<usize>,
     fresh: Vec<Arc<Chunk>>,
     spans: HashMap<u64, Open, BuildHasherDefault<IdHasher>>,
@@ -90,6 +90,9 @@ pub(super) struct Table {
     ended: Vec<u64>,
     ready: Vec<u64>,
     sites: Vec<&'static Site>,
+    keeper: Keeper,
+    /// Chunks that nothing here needs any more, and how many spans must have arrived before they are given back.
+    settling: VecDeque<(Vec<u64>, Chunk)>,
 }
 
 impl Table {
@@ -97,8 +100,9 @@ impl Table {
     pub(super) fn read_journal(&mut self) -> bool {
         pool::taken(&mut self.fresh);
         for chunk in self.fresh.drain(..) {
-            let reading = Reading { chunk, read: 0, stamps: Vec::new(), held: 0, left: 0 };
-            self.order.push(self.chunks.insert(reading));
+            if !self.keeper.owns(&chunk) {
+                self.order.push(self.chunks.insert(Reading::new(chunk)));
+            }
         }
         let mut found = false;
         for n in 0..self.order.len() {
@@ -116,34 +120,35 @@ impl Table {
         while let Some((entry, len)) = bytes.get(reading.read..).and_then(Entry::read) {
             let at = At::Chunk(number as u32, reading.read as u32);
             reading.read += len;
-            if entry.kind == Kind::Stamp {
-                reading.stamps.push((entry.id(), Arc::new(super::assemble::stamp(&entry))));
-                continue;
-            }
-            reading.held += 1;
-            let open = self.spans.entry(entry.id()).or_default();
             match entry.kind {
                 Kind::Start => {
-                    let stamp = entry.start().stamp;
-                    let named = reading.stamps.iter().rev().find(|(n, _)| *n == stamp);
-                    open.attributes = named.map(|(_, a)| Arc::clone(a));
+                    let open = self.spans.entry(entry.id()).or_default();
+                    open.attributes = reading.stamp(entry.start().stamp);
                     open.start = Some(at);
                 }
                 Kind::Change => {
+                    let open = self.spans.entry(entry.id()).or_default();
                     open.changes.push(at);
                     open.shown = false;
                 }
                 Kind::End => {
-                    open.end = Some(at);
+                    self.spans.entry(entry.id()).or_default().end = Some(at);
                     self.ended.push(entry.id());
                 }
-                Kind::Stamp => {}
+                Kind::Stamp => {
+                    let attributes = assemble::note(&entry).unwrap_or_default();
+                    reading.stamps.push((entry.id(), Arc::new(attributes)));
+                    continue;
+                }
+                // For those who read the files without this process.
+                Kind::Site | Kind::Clock | Kind::Resource => continue,
             }
+            reading.held += 1;
         }
         reading.read > before
     }
 
-    /// Gives out the spans that ended in the sweep before, and lets go of the chunks that nothing needs any more.
+    /// Gives out the spans that ended in the sweep before.
     pub(super) fn give_ready(&mut self, anchor: &Anchor, mut give: impl FnMut(&Span<'_>)) -> bool {
         let ready = std::mem::take(&mut self.ready);
         let gave = !ready.is_empty();
@@ -155,28 +160,21 @@ impl Table {
                 self.ended.push(id);
                 continue;
             }
-            self.with_parts(&open, |parts| {
-                if let Some(span) = assemble(parts, anchor) {
-                    give(&span);
-                }
-            });
+            self.with_span(&open, anchor, &mut give);
             self.let_go(&open);
         }
         self.ready = std::mem::take(&mut self.ended);
-        self.give_back_chunks();
         gave
     }
 
     /// Gives out the spans that began longer than `after` ago and have not ended, each once.
     pub(super) fn give_running(&mut self, anchor: &Anchor, after: Duration, mut give: impl FnMut(&Span<'_>)) {
-        let now = observe_model::Timestamp::now();
+        let now = Timestamp::now();
         let mut shown = Vec::new();
         for (id, open) in self.spans.iter().filter(|(_, open)| !open.shown && open.end.is_none()) {
-            self.with_parts(open, |parts| {
-                if let Some(span) = assemble(parts, anchor)
-                    && u128::from(now.since(span.start)) >= after.as_nanos()
-                {
-                    give(&span);
+            self.with_span(open, anchor, |span| {
+                if u128::from(now.since(span.start)) >= after.as_nanos() {
+                    give(span);
                     shown.push(*id);
                 }
             });
@@ -198,20 +196,21 @@ impl Table {
         Entry::read(bytes).map(|(entry, _)| entry)
     }
 
-    fn with_parts(&self, open: &Open, use_parts: impl FnOnce(&Parts<'_>)) {
+    fn with_span(&self, open: &Open, anchor: &Anchor, use_span: impl FnOnce(&Span<'_>)) {
         let Some(start) = open.start.as_ref().and_then(|at| self.entry(at)) else { return };
-        let start_fixed = start.start();
-        let site = self.sites.get((start_fixed.site as usize).wrapping_sub(1)).copied();
+        let fixed = start.start();
         let changes: Vec<Entry<'_>> = open.changes.iter().filter_map(|at| self.entry(at)).collect();
-        let end = open.end.as_ref().and_then(|at| self.entry(at));
-        use_parts(&Parts {
-            start: start_fixed,
+        let parts = Parts {
+            start: fixed,
             input: start.payload(),
-            site,
+            site: self.sites.get((fixed.site as usize).wrapping_sub(1)).map(|site| &site.note),
             changes: &changes,
-            end,
+            end: open.end.as_ref().and_then(|at| self.entry(at)),
             attributes: open.attributes.as_deref(),
-        });
+        };
+        if let Some(span) = assemble(&parts, |ticks| anchor.to_wall(ticks)) {
+            use_span(&span);
+        }
     }
 
     /// Notes that a span's entries are no longer needed.
@@ -225,8 +224,9 @@ impl Table {
         }
     }
 
-    /// Returns chunks to the pool that their threads have left and that are read to their end.
-    fn give_back_chunks(&mut self) {
+    /// Sets aside the chunks that their threads have left and that are read to their end. `given` are the counts of
+    /// spans that destinations have been given by now; those that were kept in the journal until they arrived.
+    pub(super) fn retire_chunks(&mut self, given: &[u64]) {
         let mut order = std::mem::take(&mut self.order);
         order.retain(|&number| {
             let Some(reading) = self.chunks.get_mut(number) else { return false };
@@ -242,30 +242,67 @@ impl Table {
             if reading.held > 0 {
                 self.copy_out(number);
             }
-            match Chunk::reclaim(self.chunks.remove(number).chunk) {
-                Ok(chunk) => pool::give_back(chunk),
-                // Cannot be: nobody else had it. It is freed when whoever it is lets go.
-                Err(chunk) => drop(chunk),
+            // Nobody else has it: the count was one, and the collector makes no copies.
+            if let Ok(chunk) = Chunk::reclaim(self.chunks.remove(number).chunk) {
+                self.settling.push_back((given.to_vec(), chunk));
             }
             false
         });
         self.order = order;
     }
 
+    /// Returns chunks to the pool whose spans have arrived: `arrived` are the destinations' counts of those.
+    pub(super) fn give_back_chunks(&mut self, arrived: &[u64]) {
+        let settled = |given: &[u64]| given.iter().zip(arrived).all(|(given, arrived)| arrived >= given);
+        while self.settling.front().is_some_and(|(given, _)| settled(given)) {
+            if let Some((_, chunk)) = self.settling.pop_front() {
+                pool::give_back(chunk);
+            }
+        }
+    }
+
     /// Copies the entries of open spans out of a chunk.
     fn copy_out(&mut self, number: usize) {
         let Some(reading) = self.chunks.get(number) else { return };
-        let bytes = reading.chunk.committed();
+        let chunk = Arc::clone(&reading.chunk);
+        let bytes = chunk.committed();
         for open in self.spans.values_mut() {
+            let attributes = open.attributes.as_deref();
             for at in open.start.iter_mut().chain(&mut open.end).chain(&mut open.changes) {
                 if let At::Chunk(n, offset) = *at
                     && n as usize == number
-                    && let Some((_, len)) = bytes.get(offset as usize..).and_then(Entry::read)
+                    && let Some(rest) = bytes.get(offset as usize..)
+                    && let Some((entry, len)) = Entry::read(rest)
                 {
-                    let whole = bytes.get(offset as usize..).unwrap_or_default();
-                    *at = At::Own(whole[..len.min(whole.len())].into());
+                    let stamp = if entry.kind == Kind::Start { entry.start().stamp } else { 0 };
+                    let stamp = attributes.filter(|_| stamp != 0).map(|a| (stamp, a));
+                    *at = self.keeper.keep(
+                        &rest[..len.min(rest.len())],
+                        stamp,
+                        &mut self.chunks,
+                        &mut self.order,
+                    );
                 }
             }
         }
+    }
+
+    /// Whether every span has been given out and has arrived.
+    pub(super) fn is_empty(&self) -> bool {
+        self.spans.is_empty() && self.settling.is_empty()
+    }
+}
+
+impl Reading {
+    pub(super) fn new(chunk: Arc<Chunk>) -> Self {
+        Self { chunk, read: 0, stamps: Vec::new(), held: 0, left: 0 }
+    }
+
+    /// The attributes of this number.
+    fn stamp(&self, number: u64) -> Option<Arc<TraceAttributes>> {
+        if number == 0 {
+            return None;
+        }
+        self.stamps.iter().rev().find(|(n, _)| *n == number).map(|(_, attributes)| Arc::clone(attributes))
     }
 }

@@ -3,8 +3,8 @@
 //! A span that ended is given out one sweep later. By then every chunk has been read again, so what another thread
 //! said of the span before it ended has been seen as well.
 
-mod assemble;
 mod join;
+mod keep;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -20,11 +20,14 @@ use observe_model::{Resource, Span};
 
 use crate::{
     clock::Anchor,
-    destination::{Destination, Progress},
+    destination::{Delivered, Destination, Progress},
     journal::pool,
     report::{Once, say},
 };
 use join::Table;
+
+/// How long the clocks are compared before the first look.
+const CALIBRATION: Duration = Duration::from_millis(1);
 
 /// Time between two looks at the journal while the host records.
 const TICK: Duration = Duration::from_millis(20);
@@ -79,6 +82,13 @@ impl Outlets {
         });
     }
 
+    /// The counts of the destinations that find in the journal what they did not get.
+    fn kept(&mut self) -> Vec<Delivered> {
+        let mut counts = Vec::new();
+        self.each(|d| counts.extend(d.journal().map(|_| d.progress().get())));
+        counts
+    }
+
     fn record(&mut self, span: &Span<'_>) {
         self.each(|d| d.record(span));
     }
@@ -100,6 +110,11 @@ impl Collector {
             pool::set_collector(thread::current());
             let mut outlets = Outlets(destinations);
             outlets.each(|d| d.begin(&resource));
+            // Long enough to learn the clock's rate, which a journal must hold from early on.
+            thread::sleep(CALIBRATION);
+            let mut anchor = anchor;
+            anchor.update();
+            anchor.leave_note();
             let table = Table::default();
             let mut collector =
                 Self { asks, table, outlets, anchor, shown_at: Instant::now(), dropped: Once::new() };
@@ -114,7 +129,7 @@ impl Collector {
             let asked = self.answer();
             let busy = self.sweep();
             self.show_running();
-            self.report_dropped();
+            self.report();
             idle = if busy || asked { 0 } else { idle + 1 };
             if idle > IDLE_AFTER {
                 self.sleep();
@@ -142,6 +157,13 @@ impl Collector {
         let outlets = &mut self.outlets;
         let gave = self.table.give_ready(&self.anchor, |span| outlets.record(span));
         self.outlets.each(|d| d.hand_over(false));
+        // Spans stay in the journal until those destinations have them that would find them there again.
+        let counts = self.outlets.kept();
+        let given: Vec<u64> = counts.iter().map(|c| c.accepted).collect();
+        let arrived: Vec<u64> = counts.iter().map(|c| c.sent + c.failed).collect();
+        self.table.retire_chunks(&given);
+        self.table.give_back_chunks(&arrived);
+        pool::provide();
         read || gave
     }
 
@@ -151,14 +173,28 @@ impl Collector {
             asked = true;
             // Whoever asked may have given up waiting.
             match ask {
-                Ask::Flush(reply) => drop(reply.send(self.flush())),
+                Ask::Flush(reply) => {
+                    let _ = reply.send(self.flush());
+                }
                 Ask::Close(reply) => {
-                    self.outlets.0.clear();
-                    drop(reply.send(()));
+                    self.close();
+                    let _ = reply.send(());
                 }
             }
         }
         asked
+    }
+
+    /// Ends with everything in its place, where that is so: else the journal stays, for the next start to recover.
+    fn close(&mut self) {
+        self.sweep();
+        self.report();
+        let all_arrived =
+            self.table.is_empty() && self.outlets.kept().iter().all(|counts| counts.pending() == 0);
+        self.outlets.0.clear();
+        if all_arrived {
+            pool::remove_directory();
+        }
     }
 
     fn flush(&mut self) -> Vec<Handed> {
@@ -191,7 +227,15 @@ impl Collector {
         self.outlets.each(|d| d.hand_over(false));
     }
 
-    fn report_dropped(&self) {
+    fn report(&mut self) {
+        // A destination on the same disk will fail too, and says more; until it has written something, it may.
+        let counts = self.outlets.kept();
+        if counts.iter().any(|c| c.sent + c.failed > 0)
+            && let Some(problem) = pool::take_problem()
+            && counts.iter().all(|c| c.failed == 0)
+        {
+            say(&problem);
+        }
         if pool::dropped() > 0 {
             self.dropped.say("the journal is full: spans are dropped; observe::stats() counts them");
         }

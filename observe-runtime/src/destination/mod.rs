@@ -14,7 +14,7 @@ pub use otlp::{Otlp, OtlpSettings};
 pub use progress::{Delivered, Progress};
 pub use queue::{Queue, Sink};
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use observe_model::{Resource, Span};
 
@@ -34,6 +34,12 @@ pub trait Destination: Send {
     /// Whether spans that have not ended are wanted too, to be updated when they end.
     fn wants_running(&self) -> bool {
         false
+    }
+
+    /// Where the journal may lie while this destination has not written its spans, so that a process which is killed
+    /// loses none: the destination finds them there the next time it begins. `None` if it does not.
+    fn journal(&self) -> Option<PathBuf> {
+        None
     }
 
     /// Takes a span. One that was given while running is given again when it ends, and again if more is said of it.

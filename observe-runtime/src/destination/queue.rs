@@ -2,6 +2,7 @@
 
 use std::{
     mem,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -38,6 +39,14 @@ pub trait Sink: Send + 'static {
         false
     }
 
+    /// Where the journal may lie; see [`Destination::journal`].
+    fn journal(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// Called once on the sink's thread, before the first batch: time to recover what an earlier process left.
+    fn begin(&mut self) {}
+
     /// Writes a batch.
     ///
     /// # Errors
@@ -56,6 +65,7 @@ struct Batch {
 pub struct Queue<S> {
     name: &'static str,
     wants_running: bool,
+    journal: Option<PathBuf>,
     /// Until the thread begins.
     sink: Option<S>,
     sender: Option<Sender<Batch>>,
@@ -74,6 +84,7 @@ impl<S: Sink> Queue<S> {
         Self {
             name: sink.name(),
             wants_running: sink.wants_running(),
+            journal: sink.journal(),
             sink: Some(sink),
             sender: None,
             done: None,
@@ -94,6 +105,8 @@ fn work(
     progress: &Progress,
 ) {
     let said = Once::new();
+    // A panic here is as one in `write`: the sink is tried again with the first batch.
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sink.begin()));
     for batch in batches {
         let count = batch.spans.len() as u64;
         let result =
@@ -134,6 +147,10 @@ impl<S: Sink> Destination for Queue<S> {
 
     fn wants_running(&self) -> bool {
         self.wants_running
+    }
+
+    fn journal(&self) -> Option<PathBuf> {
+        self.journal.clone()
     }
 
     fn record(&mut self, span: &Span<'_>) {

@@ -1,12 +1,13 @@
 //! Where the host writes: chunks of memory, each written by one thread and read by the collector meanwhile.
 //!
-//! The layout of an entry is in [`entry`], the one piece of shared memory in [`chunk`], the bound on all of it in
-//! [`pool`], and the host's side in [`writer`].
+//! The layout of an entry is `observe_wire::journal`'s, so that files can be read without their process. The one piece
+//! of shared memory is in [`chunk`], the bound on all of it in [`pool`], and the host's side in [`writer`].
 
+pub(crate) mod book;
 mod chunk;
-pub(crate) mod entry;
+mod directory;
 pub(crate) mod pool;
 mod writer;
 
-pub(crate) use chunk::Chunk;
+pub(crate) use chunk::{Chunk, Tail};
 pub(crate) use writer::{Draft, Lost, is_capturing};

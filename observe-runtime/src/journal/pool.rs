@@ -2,16 +2,26 @@
 //!
 //! A lock is taken once per chunk, which holds some four hundred spans, never per span.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::Thread,
 };
-use std::thread::Thread;
 
-use super::chunk::{Chunk, Tail};
+use super::{
+    chunk::{Chunk, Segment, Tail},
+    directory::Directory,
+};
 
 /// Size of a chunk; a payload that does not fit gets a larger one of its own.
 pub(crate) const CHUNK: usize = 64 * 1024;
+
+/// Size of a segment, from which chunks are cut.
+const SEGMENT: usize = 16 * CHUNK;
 
 /// What may lie in the journal unread, in bytes, before new spans are dropped.
 pub(crate) const BUDGET: usize = 48 * 1024 * 1024;
@@ -22,6 +32,9 @@ const RESERVE: usize = 16 * 1024 * 1024;
 /// So many chunks taken since the collector looked wake it before its time.
 const WAKE_AFTER: usize = 8;
 
+/// So many chunks are kept ready, so that a thread rarely has to make them itself.
+const READY: usize = 16;
+
 struct Pool {
     /// Empty chunks of the usual size.
     free: Vec<Chunk>,
@@ -29,10 +42,24 @@ struct Pool {
     taken: Vec<Arc<Chunk>>,
     /// Bytes of all chunks that are not free.
     used: usize,
+    /// Chunks taken so far.
+    sequence: u64,
+    /// Where segments lie that must outlive the process.
+    directory: Option<Directory>,
+    /// Why they do not any more.
+    problem: Option<String>,
     collector: Option<Thread>,
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool { free: Vec::new(), taken: Vec::new(), used: 0, collector: None });
+static POOL: Mutex<Pool> = Mutex::new(Pool {
+    free: Vec::new(),
+    taken: Vec::new(),
+    used: 0,
+    sequence: 0,
+    directory: None,
+    problem: None,
+    collector: None,
+});
 
 /// Spans that were not recorded because the journal was full.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
@@ -53,8 +80,40 @@ pub(crate) enum Class {
     Follow,
 }
 
-/// A chunk with at least `need` bytes; `None` when the budget or the system's memory is used up.
+impl Pool {
+    /// A new segment: a file where there is a directory for it, else plain memory.
+    fn segment(&mut self, len: usize) -> Option<Segment> {
+        if let Some(directory) = &mut self.directory {
+            match directory.segment(len) {
+                Ok(segment) => return Some(segment),
+                Err(error) => {
+                    self.problem = Some(unkept(directory.path(), &error));
+                    self.directory = None;
+                }
+            }
+        }
+        Segment::heap(len)
+    }
+
+    fn chunk(&mut self, capacity: usize) -> Option<Chunk> {
+        if capacity > CHUNK {
+            return self.segment(capacity)?.cut(capacity).pop();
+        }
+        if self.free.is_empty() {
+            self.free = self.segment(SEGMENT)?.cut(CHUNK);
+        }
+        self.free.pop()
+    }
+}
+
+/// A chunk with room for `need` bytes; `None` when the budget or the system's memory is used up.
 pub(crate) fn take(need: usize, class: Class) -> Option<Tail> {
+    take_with_chunk(need, class).map(|(tail, _)| tail)
+}
+
+/// [`take`], with the reader's handle.
+pub(crate) fn take_with_chunk(need: usize, class: Class) -> Option<(Tail, Arc<Chunk>)> {
+    let need = need.checked_add(observe_wire::journal::chunk::HEADER)?;
     let capacity = if need <= CHUNK { CHUNK } else { need.checked_next_power_of_two()? };
     let limit = match class {
         Class::Start => BUDGET,
@@ -64,16 +123,17 @@ pub(crate) fn take(need: usize, class: Class) -> Option<Tail> {
     if pool.used + capacity > limit {
         return None;
     }
-    let free = if capacity == CHUNK { pool.free.pop() } else { None };
-    let (tail, chunk) = free.or_else(|| Chunk::new(capacity))?.open();
+    let chunk = pool.chunk(capacity)?;
+    pool.sequence += 1;
+    let (tail, chunk) = chunk.open(pool.sequence);
     pool.used += capacity;
-    pool.taken.push(chunk);
+    pool.taken.push(Arc::clone(&chunk));
     if pool.taken.len() == WAKE_AFTER
         && let Some(collector) = &pool.collector
     {
         collector.unpark();
     }
-    Some(tail)
+    Some((tail, chunk))
 }
 
 /// Moves to `chunks` those that threads have taken since the last call.
@@ -81,12 +141,58 @@ pub(crate) fn taken(chunks: &mut Vec<Arc<Chunk>>) {
     chunks.append(&mut pool().taken);
 }
 
-/// Gives back a chunk that was read to its end.
-pub(crate) fn give_back(chunk: Chunk) {
+/// Gives back a chunk whose entries are no longer needed by anyone.
+pub(crate) fn give_back(mut chunk: Chunk) {
+    chunk.clear();
     let mut pool = pool();
     pool.used = pool.used.saturating_sub(chunk.capacity());
     if chunk.capacity() == CHUNK {
         pool.free.push(chunk);
+    }
+}
+
+/// Makes chunks ready ahead of the threads that will take them.
+pub(crate) fn provide() {
+    if pool().free.len() >= READY {
+        return;
+    }
+    // Outside the lock for as long as it takes to write a file's blocks.
+    let directory = pool().directory.as_mut().map(Directory::next);
+    let segment = match directory {
+        Some(path) => Directory::segment_at(path, SEGMENT).ok(),
+        None => Segment::heap(SEGMENT),
+    };
+    if let Some(segment) = segment {
+        pool().free.extend(segment.cut(CHUNK));
+    }
+}
+
+fn unkept(path: &Path, error: &io::Error) -> String {
+    format!(
+        "the journal cannot be kept in {} ({error}): what is recorded from here on is lost if the process is killed",
+        path.display()
+    )
+}
+
+/// Begins to keep the journal in files below `root`. Whether that is possible.
+pub(crate) fn keep_in(root: &Path) -> bool {
+    let made = Directory::create(root);
+    let mut pool = pool();
+    pool.problem = made.as_ref().err().map(|error| unkept(root, error));
+    pool.directory = made.ok();
+    pool.directory.is_some()
+}
+
+/// Why the journal is not kept in files although it should be; once.
+pub(crate) fn take_problem() -> Option<String> {
+    pool().problem.take()
+}
+
+/// Ends keeping the journal in files, and removes them: everything in them has arrived.
+pub(crate) fn remove_directory() {
+    let directory = pool().directory.take();
+    if let Some(directory) = directory {
+        directory.remove();
     }
 }
 

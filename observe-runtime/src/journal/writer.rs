@@ -2,9 +2,10 @@
 
 use std::{cell::Cell, mem::ManuallyDrop};
 
+use observe_wire::journal::entry::{self, HEADER, Kind};
+
 use super::{
     chunk::Tail,
-    entry::{self, HEADER, Kind},
     pool::{self, Class},
 };
 use crate::context;

@@ -11,7 +11,8 @@ use super::{
     rollup,
 };
 
-/// Replaces the span of the same id; but one that has ended is not set back to running by a write that comes late.
+/// Replaces the span of the same id; but one that has ended is not set back to running by a write that comes
+/// late, nor to interrupted by the journal of a process that was killed after it had ended.
 static UPSERT: LazyLock<String> = LazyLock::new(|| {
     let columns = format!(
         "trace_id, span_id, parent_id, project, service, release, environment, name, span_type, status, \
@@ -23,7 +24,7 @@ static UPSERT: LazyLock<String> = LazyLock::new(|| {
     let updates: Vec<_> = columns.split(", ").skip(2).map(|c| format!("{c} = excluded.{c}")).collect();
     format!(
         "INSERT INTO spans ({columns}) VALUES ({}) ON CONFLICT (trace_id, span_id) DO UPDATE SET {} \
-         WHERE excluded.status <> 'running' OR spans.status = 'running'",
+         WHERE excluded.status NOT IN ('running', 'interrupted') OR spans.status IN ('running', 'interrupted')",
         places.join(", "),
         updates.join(", "),
     )

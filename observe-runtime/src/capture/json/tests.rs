@@ -7,7 +7,9 @@ use serde::{Serialize, Serializer, ser::SerializeMap, ser::SerializeSeq};
 use serde_json::{Value, value::RawValue};
 
 use self::any::any_value;
-use super::{super::render::render, *};
+use observe_wire::journal::render::render;
+
+use super::*;
 
 mod any;
 mod limits;

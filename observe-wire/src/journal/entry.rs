@@ -11,44 +11,74 @@
 //! | 4..8 | length in bytes, header included, padding not |
 
 /// Length of the header.
-pub(crate) const HEADER: usize = 8;
+pub const HEADER: usize = 8;
 
 /// Entries begin at multiples of this.
-pub(crate) const ALIGN: usize = 8;
+pub const ALIGN: usize = 8;
 
-/// Set where the payload holds raw segments, which `capture::render` turns into JSON.
-pub(crate) const RAW: u8 = 1;
+/// The byte that begins a raw string in a payload: `u32` length, little-endian, and the string's bytes follow. JSON text
+/// never holds it.
+pub const RAW_STRING: u8 = 0x01;
+
+/// Set where the payload holds raw segments, which [`render`](super::render::render) turns into JSON.
+pub const RAW: u8 = 1;
 
 /// Set where the entry has a payload, which may be empty.
-pub(crate) const PAYLOAD: u8 = 2;
+pub const PAYLOAD: u8 = 2;
 
 /// Set where the payload was lost because the journal was full.
-pub(crate) const LOST: u8 = 4;
+pub const LOST: u8 = 4;
 
 /// What an entry says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A span began: [`Start`], then its input.
     Start = 1,
     /// Something was said of a span: its id, then the value.
     Change = 2,
-    /// A span ended: [`End`], then its output or error text.
+    /// A span ended: its id, its clock, then its output or error text.
     End = 3,
     /// The attributes of a number, as JSON, for the entries of this chunk that name it.
     Stamp = 4,
+    /// A place in the source, by its number: [`SiteNote`](super::notes::SiteNote) as JSON.
+    Site = 5,
+    /// The process's clock at so many ticks: [`ClockNote`](super::notes::ClockNote) as JSON.
+    Clock = 6,
+    /// The process: [`observe_model::Resource`] as JSON.
+    Resource = 7,
 }
 
 impl Kind {
+    #[inline]
     fn of(byte: u8) -> Option<Self> {
-        [Self::Start, Self::Change, Self::End, Self::Stamp].into_iter().find(|k| *k as u8 == byte)
+        Some(match byte {
+            1 => Self::Start,
+            2 => Self::Change,
+            3 => Self::End,
+            4 => Self::Stamp,
+            5 => Self::Site,
+            6 => Self::Clock,
+            7 => Self::Resource,
+            _ => return None,
+        })
+    }
+
+    /// Length of the fixed part between header and payload.
+    #[inline]
+    const fn fixed(self) -> usize {
+        match self {
+            Self::Start => Start::LEN,
+            Self::End => 16,
+            _ => 8,
+        }
     }
 }
 
 /// Which part of a span a change sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Field {
+pub enum Field {
     /// JSON.
     Input = 1,
     /// JSON.
@@ -85,7 +115,8 @@ impl Field {
         Self::Failed,
     ];
 
-    pub(crate) fn of(byte: u8) -> Option<Self> {
+    /// The variant of this byte.
+    pub fn of(byte: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|f| *f as u8 == byte)
     }
 }
@@ -93,7 +124,7 @@ impl Field {
 /// How a span ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Ending {
+pub enum Ending {
     /// It returned; the payload is the output.
     Returned = 1,
     /// It returned `Err`; the payload is the error's text, a JSON string.
@@ -105,28 +136,37 @@ pub(crate) enum Ending {
 }
 
 impl Ending {
-    pub(crate) fn of(byte: u8) -> Option<Self> {
+    #[inline]
+    /// The variant of this byte.
+    pub fn of(byte: u8) -> Option<Self> {
         [Self::Returned, Self::Error, Self::Panicked, Self::Cancelled].into_iter().find(|e| *e as u8 == byte)
     }
 }
 
 /// Fixed part of a start.
-pub(crate) struct Start {
-    pub(crate) span: u64,
-    pub(crate) ticks: u64,
-    /// 0 for a root.
-    pub(crate) parent: u64,
-    pub(crate) trace: u128,
-    /// 0 for none.
-    pub(crate) stamp: u64,
-    pub(crate) site: u32,
+#[derive(Debug, Clone, Copy)]
+pub struct Start {
+    /// Its own id.
+    pub span: u64,
+    /// When it began.
+    pub ticks: u64,
+    /// The parent's id; 0 for a root.
+    pub parent: u64,
+    /// The trace's id.
+    pub trace: u128,
+    /// Number of the attributes in force; 0 for none.
+    pub stamp: u64,
+    /// Number of the place that began it.
+    pub site: u32,
 }
 
 impl Start {
-    pub(crate) const LEN: usize = 56;
+    /// Its length.
+    pub const LEN: usize = 56;
 
+    /// As it lies in an entry.
     #[inline]
-    pub(crate) fn to_bytes(&self) -> [u8; Self::LEN] {
+    pub fn to_bytes(&self) -> [u8; Self::LEN] {
         let mut b = [0; Self::LEN];
         b[..8].copy_from_slice(&self.span.to_le_bytes());
         b[8..16].copy_from_slice(&self.ticks.to_le_bytes());
@@ -140,7 +180,7 @@ impl Start {
 
 /// Fixed part of an end: span and ticks.
 #[inline]
-pub(crate) fn end(span: u64, ticks: u64) -> [u8; 16] {
+pub fn end(span: u64, ticks: u64) -> [u8; 16] {
     let mut b = [0; 16];
     b[..8].copy_from_slice(&span.to_le_bytes());
     b[8..].copy_from_slice(&ticks.to_le_bytes());
@@ -149,16 +189,18 @@ pub(crate) fn end(span: u64, ticks: u64) -> [u8; 16] {
 
 /// The header of an entry of `len` bytes.
 #[inline]
-pub(crate) fn header(kind: Kind, code: u8, flags: u8, len: u32) -> [u8; HEADER] {
+pub fn header(kind: Kind, code: u8, flags: u8, len: u32) -> [u8; HEADER] {
     let l = len.to_le_bytes();
     [kind as u8, code, flags, 0, l[0], l[1], l[2], l[3]]
 }
 
 /// One entry as it lies in a chunk.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry<'a> {
-    pub(crate) kind: Kind,
-    pub(crate) code: u8,
+pub struct Entry<'a> {
+    /// What it says.
+    pub kind: Kind,
+    /// A [`Field`] of a change, an [`Ending`] of an end.
+    pub code: u8,
     flags: u8,
     /// Everything behind the header.
     body: &'a [u8],
@@ -167,36 +209,36 @@ pub(crate) struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// The entry at the head of `bytes`, and how far on the next one begins; `None` where there is no whole,
     /// well-formed entry. `bytes` may be anything.
-    pub(crate) fn read(bytes: &'a [u8]) -> Option<(Self, usize)> {
+    #[inline]
+    pub fn read(bytes: &'a [u8]) -> Option<(Self, usize)> {
         let header = bytes.first_chunk::<HEADER>()?;
         let len = u32::from_le_bytes([header[4], header[5], header[6], header[7]]) as usize;
         let kind = Kind::of(header[0])?;
         let body = bytes.get(HEADER..len)?;
-        let fixed = match kind {
-            Kind::Start => Start::LEN,
-            Kind::End => 16,
-            Kind::Change | Kind::Stamp => 8,
-        };
-        (body.len() >= fixed)
+        (body.len() >= kind.fixed())
             .then_some((Self { kind, code: header[1], flags: header[2], body }, len.next_multiple_of(ALIGN)))
     }
 
+    #[inline]
     fn number(&self, at: usize) -> u64 {
         self.body.get(at..).and_then(|b| b.first_chunk()).map_or(0, |b| u64::from_le_bytes(*b))
     }
 
     /// The span of a start, change or end; the number of a stamp.
-    pub(crate) fn id(&self) -> u64 {
+    #[inline]
+    pub fn id(&self) -> u64 {
         self.number(0)
     }
 
     /// The clock of a start or end.
-    pub(crate) fn ticks(&self) -> u64 {
+    #[inline]
+    pub fn ticks(&self) -> u64 {
         self.number(8)
     }
 
     /// The rest of a start.
-    pub(crate) fn start(&self) -> Start {
+    #[inline]
+    pub fn start(&self) -> Start {
         Start {
             span: self.id(),
             ticks: self.ticks(),
@@ -208,16 +250,12 @@ impl<'a> Entry<'a> {
     }
 
     /// What stands behind the fixed part, if the writer put anything there.
-    pub(crate) fn payload(&self) -> Option<Payload<'a>> {
-        let fixed = match self.kind {
-            Kind::Start => Start::LEN,
-            Kind::End => 16,
-            Kind::Change | Kind::Stamp => 8,
-        };
+    #[inline]
+    pub fn payload(&self) -> Option<Payload<'a>> {
         if self.flags & LOST != 0 {
             return Some(Payload::Lost);
         }
-        let bytes = self.body.get(fixed..)?;
+        let bytes = self.body.get(self.kind.fixed()..)?;
         (self.flags & PAYLOAD != 0).then_some(if self.flags & RAW != 0 {
             Payload::Raw(bytes)
         } else {
@@ -228,7 +266,7 @@ impl<'a> Entry<'a> {
 
 /// The payload of an entry.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Payload<'a> {
+pub enum Payload<'a> {
     /// JSON text.
     Json(&'a [u8]),
     /// JSON text with raw segments.

@@ -1,16 +1,14 @@
 //! Captured bytes as JSON text: the escaping of long strings that the host's thread left to be done later.
 
-#![forbid(unsafe_code)]
-
 use std::borrow::Cow;
 
-use super::{json::RAW, text};
+use super::{entry::RAW_STRING, escape::escape};
 
 /// Captured bytes as JSON text, borrowed if they hold no raw segment.
 ///
 /// Bytes that were not captured here (a damaged file) give some text, with U+FFFD for what is not UTF-8: never an error.
-pub(crate) fn render(captured: &[u8]) -> Cow<'_, str> {
-    if !captured.contains(&RAW) {
+pub fn render(captured: &[u8]) -> Cow<'_, str> {
+    if !captured.contains(&RAW_STRING) {
         return String::from_utf8_lossy(captured);
     }
     let mut json = Vec::new();
@@ -22,14 +20,14 @@ pub(crate) fn render(captured: &[u8]) -> Cow<'_, str> {
 }
 
 /// Appends captured bytes to `json`, their raw segments escaped and in quotes. Does not look at whether they are UTF-8.
-pub(crate) fn render_into(mut captured: &[u8], json: &mut Vec<u8>) {
+pub fn render_into(mut captured: &[u8], json: &mut Vec<u8>) {
     json.reserve(captured.len() + captured.len() / 16);
-    while let Some(at) = captured.iter().position(|byte| *byte == RAW) {
+    while let Some(at) = captured.iter().position(|byte| *byte == RAW_STRING) {
         let (ready, segment) = captured.split_at(at);
         json.extend_from_slice(ready);
         let (raw, rest) = split_segment(segment);
         json.push(b'"');
-        text::escape(raw, |piece| json.extend_from_slice(piece));
+        escape(raw, |piece| json.extend_from_slice(piece));
         json.push(b'"');
         captured = rest;
     }
@@ -51,7 +49,7 @@ mod tests {
 
     fn segment(text: &str) -> Vec<u8> {
         let len = u32::try_from(text.len()).unwrap().to_le_bytes();
-        [&[RAW], &len[..], text.as_bytes()].concat()
+        [&[RAW_STRING], &len[..], text.as_bytes()].concat()
     }
 
     #[test]

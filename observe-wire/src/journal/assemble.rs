@@ -2,24 +2,32 @@
 
 use std::{borrow::Cow, sync::LazyLock};
 
-use observe_model::{Code, Level, Metadata, Span, SpanId, SpanType, Status, TraceAttributes, TraceId, Usage};
+use observe_model::{
+    Code, Level, Metadata, Span, SpanId, SpanType, Status, Timestamp, TraceAttributes, TraceId, Usage,
+};
 use serde::de::DeserializeOwned;
 
-use crate::{
-    capture::render,
-    clock::Anchor,
-    journal::entry::{Ending, Entry, Field, Payload, Start},
-    site::Site,
+use super::{
+    entry::{Ending, Entry, Field, Payload, Start},
+    notes::SiteNote,
+    render::render,
 };
 
 /// The entries of one span.
-pub(super) struct Parts<'a> {
-    pub(super) start: Start,
-    pub(super) input: Option<Payload<'a>>,
-    pub(super) site: Option<&'static Site>,
-    pub(super) changes: &'a [Entry<'a>],
-    pub(super) end: Option<Entry<'a>>,
-    pub(super) attributes: Option<&'a TraceAttributes>,
+#[derive(Debug)]
+pub struct Parts<'a> {
+    /// The fixed part of its start.
+    pub start: Start,
+    /// The payload of its start.
+    pub input: Option<Payload<'a>>,
+    /// The place that began it.
+    pub site: Option<&'a SiteNote<'a>>,
+    /// What was said of it, in order.
+    pub changes: &'a [Entry<'a>],
+    /// Its end.
+    pub end: Option<Entry<'a>>,
+    /// The attributes of the scope that it began in.
+    pub attributes: Option<&'a TraceAttributes>,
 }
 
 /// What is shown for a value that the journal had no room for.
@@ -27,16 +35,20 @@ const LOST: &str = r#"{"$error":"not recorded: the journal was full"}"#;
 
 static NO_ATTRIBUTES: LazyLock<TraceAttributes> = LazyLock::new(TraceAttributes::default);
 
-/// The attributes of a stamp's entry.
-pub(super) fn stamp(entry: &Entry<'_>) -> TraceAttributes {
-    entry.payload().and_then(value).unwrap_or_default()
+/// The JSON payload of an entry, as a value.
+pub fn note<T: DeserializeOwned>(entry: &Entry<'_>) -> Option<T> {
+    entry.payload().and_then(value)
 }
 
 /// JSON text of a payload.
+#[inline]
 fn text(payload: Payload<'_>) -> Cow<'_, str> {
     match payload {
-        // Only our own serializer writes here, so the check never fails; it is what keeps this free of `unsafe`.
-        Payload::Json(bytes) => String::from_utf8_lossy(bytes),
+        // Text unless the bytes come from a damaged file.
+        Payload::Json(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(bytes),
+        },
         Payload::Raw(bytes) => render(bytes),
         Payload::Lost => Cow::Borrowed(LOST),
     }
@@ -46,28 +58,30 @@ fn value<T: DeserializeOwned>(payload: Payload<'_>) -> Option<T> {
     serde_json::from_str(&text(payload)).ok()
 }
 
-/// The span; `None` if its ids are none.
-pub(super) fn assemble<'a>(parts: &Parts<'a>, anchor: &Anchor) -> Option<Span<'a>> {
+/// The span of these entries, running if there is no end; `None` if its ids are none. `to_wall` converts ticks.
+#[inline]
+pub fn assemble<'a>(parts: &Parts<'a>, to_wall: impl Fn(u64) -> Timestamp) -> Option<Span<'a>> {
     let start = &parts.start;
     let (name, span_type, level) =
-        parts.site.map_or(("", SpanType::Span, Level::Default), |s| (s.name, s.span_type, s.level));
+        parts.site.map_or(("", SpanType::Span, Level::Default), |s| (&*s.name, s.span_type, s.level));
     let mut span = Span::begin(
         TraceId::from_int(start.trace)?,
         SpanId::from_int(start.span)?,
         name,
-        anchor.to_wall(start.ticks),
+        to_wall(start.ticks),
     );
     span.parent_id = SpanId::from_int(start.parent);
     (span.span_type, span.level) = (span_type, level);
     span.input = parts.input.map(text);
     span.attributes = Cow::Borrowed(parts.attributes.unwrap_or(LazyLock::force(&NO_ATTRIBUTES)));
     span.code = parts.site.map(|s| Code {
-        function: Cow::Borrowed(s.function),
-        file: Cow::Borrowed(s.file),
+        function: Cow::Borrowed(&*s.function),
+        file: Cow::Borrowed(&*s.file),
         line: s.line,
     });
     if let Some(entry) = &parts.end {
-        end(&mut span, entry, anchor);
+        span.end = Some(to_wall(entry.ticks()));
+        end(&mut span, entry);
     }
     for entry in parts.changes {
         change(&mut span, entry);
@@ -75,8 +89,8 @@ pub(super) fn assemble<'a>(parts: &Parts<'a>, anchor: &Anchor) -> Option<Span<'a
     Some(span)
 }
 
-fn end<'a>(span: &mut Span<'a>, entry: &Entry<'a>, anchor: &Anchor) {
-    span.end = Some(anchor.to_wall(entry.ticks()));
+#[inline]
+fn end<'a>(span: &mut Span<'a>, entry: &Entry<'a>) {
     let payload = entry.payload();
     match Ending::of(entry.code) {
         Some(Ending::Returned) | None => {

@@ -1,0 +1,16 @@
+//! The journal: what a recording process writes while it runs, and how anybody reads it back after it died.
+//!
+//! The runtime writes these bytes into chunks of memory that may lie in files, and joins them itself while the process
+//! lives; [`recover`] does it from the files alone. `docs/JOURNAL.md` is the format's document.
+
+pub mod assemble;
+pub mod chunk;
+pub mod entry;
+pub mod escape;
+mod home;
+pub mod notes;
+mod recover;
+pub mod render;
+
+pub use home::{Home, any_below, recover_dead};
+pub use recover::{RecoverError, Recovered, recover};

@@ -1,0 +1,192 @@
+//! A process that is killed: what it had recorded is found all the same.
+//!
+//! Each test runs this binary again with `ROLE` set; [`role`] is what the child does then. It acknowledges on its
+//! standard output every span that has ended, and the parent kills it at some moment.
+#![allow(clippy::print_stdout, reason = "the seed is shown when a test fails")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env, fs,
+    io::{Read, Write},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use observe::{Status, observe, session};
+use observe_store::{SpanDetail, SqliteStore, Store, TraceQuery};
+
+#[observe(capture_output = true)]
+fn step(number: u64, text: &str) -> u64 {
+    number.wrapping_mul(3)
+}
+
+#[observe(skip(run))]
+fn conversation(thread: u64, run: impl FnOnce()) {
+    run();
+}
+
+/// Records for ever, on two threads, and acknowledges each span with its number.
+fn record_for_ever() {
+    let text = "some text that is longer than a few bytes, \"quoted\"\n";
+    let long = "x".repeat(3_000);
+    let run = |thread: u64| {
+        session(format!("session {thread}")).sync_scope(|| {
+            conversation(thread, || {
+                for number in (thread << 32).. {
+                    step(number, if number % 50 == 0 { &long } else { text });
+                    // A parent that is gone ends this too.
+                    if std::io::stdout().write_all(&number.to_le_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        });
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| run(1));
+        scope.spawn(|| run(2));
+    });
+}
+
+/// What the child does; in the parent's run of the test list, nothing.
+#[test]
+fn role() {
+    let Ok(role) = env::var("ROLE") else { return };
+    let _observe = observe::init();
+    match role.as_str() {
+        "record" => record_for_ever(),
+        "abort" => {
+            conversation(7, || {
+                step(1, "done");
+                conversation(8, || std::process::abort());
+            });
+        }
+        "nothing" => {}
+        other => panic!("unknown role {other}"),
+    }
+}
+
+fn start(role: &str, directory: &Path) -> Child {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", "role", "--nocapture"]).env("ROLE", role).env("OBSERVE_DIR", directory);
+    for name in ["OBSERVE_DESTINATIONS", "OBSERVE_DEBUG", "OBSERVE_ENABLED"] {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Kills the child once it has acknowledged `after` spans; gives all numbers that it acknowledged.
+fn kill_after(mut child: Child, after: usize) -> Vec<u64> {
+    let mut pipe = child.stdout.take().unwrap();
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 1 << 16];
+    // The test harness prints a few lines of its own before the child's first number.
+    while bytes.len() < 64 + after * 8 {
+        let read = pipe.read(&mut buffer).unwrap();
+        assert!(read > 0, "the child ended by itself: {:?}", child.wait_with_output());
+        bytes.extend_from_slice(&buffer[..read]);
+    }
+    child.kill().unwrap();
+    pipe.read_to_end(&mut bytes).unwrap();
+    child.wait().unwrap();
+    let text = b"running 1 test\n";
+    let begin = bytes.windows(text.len()).position(|w| w == text).unwrap() + text.len();
+    bytes[begin..].chunks_exact(8).map(|b| u64::from_le_bytes(b.try_into().unwrap())).collect()
+}
+
+/// Starts the next process, which recovers what the one before left, and gives all spans by their number.
+fn recovered(directory: &Path) -> (BTreeMap<u64, SpanDetail>, Vec<SpanDetail>) {
+    let next = start("nothing", directory).wait_with_output().unwrap();
+    assert!(next.status.success(), "{next:?}");
+    assert_eq!(fs::read_dir(directory.join("journal")).unwrap().count(), 0, "{next:?}");
+    let store = SqliteStore::open_read_only(directory.join("observe.db")).unwrap();
+    let (mut steps, mut conversations) = (BTreeMap::new(), Vec::new());
+    for summary in store.traces(&TraceQuery::default()).unwrap().items {
+        for span in store.trace(summary.trace_id).unwrap().unwrap().spans {
+            if span.name == "step" {
+                let number = json(&span.input)["number"].as_u64().unwrap();
+                assert!(steps.insert(number, span).is_none(), "{number} is there twice");
+            } else {
+                conversations.push(span);
+            }
+        }
+    }
+    (steps, conversations)
+}
+
+fn json(value: &Option<Box<serde_json::value::RawValue>>) -> serde_json::Value {
+    serde_json::from_str(value.as_ref().unwrap().get()).unwrap()
+}
+
+/// A number that differs from run to run, so that in time every moment is tried; printed when a test fails.
+fn seed() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    now.subsec_nanos().into()
+}
+
+#[test]
+fn a_process_killed_at_any_moment_loses_no_acknowledged_span() {
+    let mut random = seed();
+    println!("seed {random}");
+    for round in 0..200 {
+        random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        let after = (random >> 33) as usize % 4_000;
+        let directory = tempfile::tempdir().unwrap();
+        let acknowledged = kill_after(start("record", directory.path()), after);
+        let (steps, conversations) = recovered(directory.path());
+        for number in &acknowledged {
+            let span = steps.get(number).unwrap_or_else(|| {
+                panic!("round {round}: {number} of {} is lost; {} found", acknowledged.len(), steps.len())
+            });
+            assert_eq!(span.status, Status::Ok, "{number}");
+            assert_eq!(json(&span.output), number.wrapping_mul(3));
+            assert_eq!(span.session, Some(format!("session {}", number >> 32)));
+            assert_eq!(
+                json(&span.input)["text"].as_str().unwrap().len(),
+                if number % 50 == 0 { 3_000 } else { 52 }
+            );
+        }
+        // What was under way is there too, with its input.
+        assert!(conversations.iter().all(|span| span.status == Status::Interrupted), "round {round}");
+        let begun: Vec<_> = conversations.iter().map(|span| json(&span.input)["thread"].as_u64()).collect();
+        let expected: BTreeSet<_> = acknowledged.iter().map(|number| number >> 32).collect();
+        for thread in expected {
+            assert!(begun.contains(&Some(thread)), "round {round}: {begun:?} lacks {thread}");
+        }
+    }
+}
+
+#[test]
+fn an_abort_leaves_open_spans_interrupted() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = start("abort", directory.path()).wait_with_output().unwrap();
+    assert!(!output.status.success());
+    let (steps, conversations) = recovered(directory.path());
+    assert_eq!((steps.len(), steps[&1].status), (1, Status::Ok));
+    let told: Vec<_> =
+        conversations.iter().map(|s| (s.depth, s.status, json(&s.input)["thread"].as_u64())).collect();
+    assert_eq!(told, [(0, Status::Interrupted, Some(7)), (1, Status::Interrupted, Some(8))]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_segmentation_fault_is_no_different() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = start("record", directory.path());
+    let mut out = child.stdout.take().unwrap();
+    let mut buffer = [0; 8192];
+    let mut read = 0;
+    while read < 4096 {
+        read += out.read(&mut buffer).unwrap();
+    }
+    // The first one only takes down the handler that Rust installs for stack overflows.
+    let id = child.id().to_string();
+    while child.try_wait().unwrap().is_none() {
+        assert!(Command::new("kill").args(["-SEGV", &id]).status().unwrap().success());
+        let _ = out.read(&mut buffer).unwrap();
+    }
+    assert!(!child.wait().unwrap().success());
+    let (steps, conversations) = recovered(directory.path());
+    assert!(steps.len() > 400, "{}", steps.len());
+    assert!(!conversations.is_empty() && conversations.iter().all(|s| s.status == Status::Interrupted));
+}
