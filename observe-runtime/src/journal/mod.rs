@@ -5,8 +5,11 @@
 
 pub(crate) mod book;
 mod chunk;
+#[cfg(test)]
+mod chunk_tests;
 mod directory;
 pub(crate) mod pool;
+mod sync;
 mod writer;
 
 pub(crate) use chunk::{Chunk, Tail};

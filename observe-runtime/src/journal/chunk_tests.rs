@@ -1,0 +1,68 @@
+//! What a chunk promises, with real threads; `tests/loom.rs` tries every order of their steps.
+
+use observe_wire::journal::chunk::HEADER;
+
+use super::chunk::{Chunk, Segment};
+
+fn chunk(capacity: usize) -> Chunk {
+    Segment::heap(capacity).unwrap().cut(capacity).pop().unwrap()
+}
+
+#[test]
+fn a_reader_sees_whole_commits_while_they_are_written() {
+    let (mut tail, chunk) = chunk(HEADER + (1 << 16)).open(1);
+    let writer = std::thread::spawn(move || {
+        for n in 0..8192_u64 {
+            tail.free()[..8].copy_from_slice(&n.to_le_bytes());
+            tail.commit(8);
+        }
+        assert_eq!(tail.room(), 0);
+        tail.commit(8);
+    });
+    let mut seen = 0;
+    while seen < 8192 {
+        let bytes = chunk.committed();
+        for word in bytes[seen * 8..].chunks(8) {
+            assert_eq!(word, (seen as u64).to_le_bytes());
+            seen += 1;
+        }
+    }
+    writer.join().unwrap();
+    let chunk = Chunk::reclaim(chunk).unwrap_or_else(|_| panic!("the tail is gone"));
+    let (tail, again) = chunk.open(2);
+    assert!(again.committed().is_empty());
+    let again = Chunk::reclaim(again).err().expect("a chunk with a tail cannot be had by value");
+    drop(tail);
+    assert!(Chunk::reclaim(again).is_ok());
+}
+
+#[test]
+fn chunks_of_a_segment_do_not_overlap() {
+    let chunks = Segment::heap(4 * 128).unwrap().cut(128);
+    assert_eq!(chunks.len(), 4);
+    let mut open: Vec<_> = chunks.into_iter().zip(0..).map(|(c, n)| c.open(n)).collect();
+    for (n, (tail, _)) in open.iter_mut().enumerate() {
+        tail.free().fill(n as u8);
+        tail.commit(64);
+    }
+    for (n, (_, chunk)) in open.iter().enumerate() {
+        assert_eq!(chunk.committed(), [n as u8; 64]);
+    }
+}
+
+#[cfg(feature = "mapped")]
+#[test]
+fn a_mapped_file_holds_what_was_committed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("0.journal");
+    let chunk = Segment::file(path.clone(), 256).unwrap().cut(128).remove(0);
+    let (mut tail, reader) = chunk.open(7);
+    tail.free()[..8].copy_from_slice(b"entries!");
+    tail.commit(8);
+    let file = std::fs::read(&path).unwrap();
+    let (chunks, damaged) = observe_wire::journal::chunk::chunks(&file);
+    let told: Vec<_> = chunks.iter().map(|c| (c.sequence, c.entries)).collect();
+    assert_eq!((told, damaged), (vec![(7, &b"entries!"[..]), (0, &b""[..])], 0));
+    drop((tail, reader));
+    assert!(!path.exists());
+}

@@ -1,0 +1,44 @@
+//! What orders the accesses to a chunk. `tests/loom.rs` checks `chunk.rs` with a model of these in their place.
+
+pub(super) use std::sync::{
+    Arc,
+    atomic::{Ordering, fence},
+};
+use std::{ops::Range, sync::atomic::AtomicU64};
+
+/// The committed length of a chunk, in the chunk's header.
+pub(super) struct Length(&'static AtomicU64);
+
+impl Length {
+    /// `place` is the header's; whoever makes this sees to it that the place lives as long.
+    pub(super) fn new(place: &'static AtomicU64) -> Self {
+        Self(place)
+    }
+
+    /// The length; what was written below it is visible.
+    #[inline]
+    pub(super) fn load(&self) -> usize {
+        self.0.load(Ordering::Acquire) as usize
+    }
+
+    /// Sets it, and makes visible what was written before.
+    #[inline]
+    pub(super) fn store(&self, len: usize) {
+        self.0.store(len as u64, Ordering::Release);
+    }
+}
+
+/// Is told which bytes behind the header are touched, so that the model can tell a race. Here nobody asks.
+pub(super) struct Watch;
+
+impl Watch {
+    pub(super) fn new(_len: usize) -> Self {
+        Self
+    }
+
+    #[inline]
+    pub(super) fn read(&self, _bytes: Range<usize>) {}
+
+    #[inline]
+    pub(super) fn write(&self, _bytes: Range<usize>) {}
+}
