@@ -23,10 +23,10 @@ class Profile:
         left = Profile()
         left.host = self.host - other.host
         left.background = self.background - other.background
-        for mine, theirs, result in ((self.functions, other.functions, left.functions), (self.edges, other.edges, left.edges)):
-            for side, costs in mine.items():
-                result[side] = costs.copy()
-                result[side].subtract(theirs[side])
+        for costs in ("functions", "edges"):
+            for side, mine in getattr(self, costs).items():
+                getattr(left, costs)[side].update(mine)
+                getattr(left, costs)[side].subtract(getattr(other, costs)[side])
         return left
 
 

@@ -3,12 +3,18 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+# Programs and local stores; gone when the script ends.
+SCRATCH = tempfile.TemporaryDirectory()
 
 OURS = ["plain", "observe_disabled", "observe_unsampled", "observe_encode"]
+# With the destination's own thread running; needs the feature `destinations`.
+WITH_DESTINATION = ["observe_local"]
 PEERS = [
     "fastrace_noroot",
     "fastrace_unsampled",
@@ -25,6 +31,7 @@ NAMES = {
     "observe_unsampled": "`#[observe]`, unsampled",
     "observe_count": "`#[observe]`, captured, counted only",
     "observe_encode": "**`#[observe]`, captured, encoded as OTLP**",
+    "observe_local": "`#[observe]`, captured, written to the local store",
     "fastrace_noroot": "fastrace, no root",
     "fastrace_unsampled": "fastrace, unsampled root",
     "fastrace_bare": "fastrace, captures nothing",
@@ -36,16 +43,23 @@ NAMES = {
 }
 
 
-def build(peers, *, features=(), **target):
-    """Builds the programs, or the bench `bench=NAME`; gives the path of each by its name."""
-    features = [*features, *(["peers"] if peers else [])]
+# Everything that a table of the documentation needs.
+ALL = ("peers", "destinations")
+
+
+def build(features=ALL, **target):
+    """Builds the programs, or the bench `bench=NAME`; gives the path of each by its name.
+
+    They are copies: who builds with other features meanwhile does not change what is measured.
+    """
     what = ["--bench", target["bench"]] if "bench" in target else ["--bins"]
     command = ["cargo", "build", "--release", "--message-format=json-render-diagnostics", *what]
     done = subprocess.run([*command, "--features", ",".join(features)], cwd=HERE, stdout=subprocess.PIPE)
     if done.returncode:
         sys.exit("the benchmarks do not build")
     artifacts = (json.loads(line) for line in done.stdout.splitlines() if line.startswith(b"{"))
-    return {a["target"]["name"]: a["executable"] for a in artifacts if a.get("executable")}
+    built = {a["target"]["name"]: a["executable"] for a in artifacts if a.get("executable")}
+    return {name: shutil.copy2(path, pathlib.Path(SCRATCH.name, name)) for name, path in built.items()}
 
 
 def environment(case):
@@ -53,12 +67,16 @@ def environment(case):
     env = {key: value for key, value in os.environ.items() if not key.startswith(("OBSERVE_", "OTEL_"))}
     if case == "observe_unsampled":
         env["OBSERVE_SAMPLE_RATE"] = "0"
+    if case == "observe_local":
+        env["OBSERVE_DESTINATIONS"] = "local"
+        env["OBSERVE_DIR"] = tempfile.mkdtemp(dir=SCRATCH.name)
     return env
 
 
 def run(command, case, **more):
     """Runs `command` as `case` needs it; gives the JSON that it prints."""
-    done = subprocess.run(command, env={**environment(case), **more}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    env = {**environment(case), **more}
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(map(str, command))}: {done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])

@@ -28,6 +28,8 @@ BARS = {
     ("observe_encode", "sync"): (900, None),
     ("observe_encode", "async"): (1000, None),
     ("observe_encode", "background"): (600, None),
+    ("observe_local", "sync"): (900, None),
+    ("observe_local", "async"): (1000, None),
 }
 
 
@@ -37,7 +39,7 @@ def measure(program, case, kind):
     runs = [callgrind.profile([program, case, kind, str(roots)], env) for roots in (FEW, MANY)]
     for (_, printed), roots in zip(runs, (FEW, MANY)):
         expected = roots * (CHILDREN + 1)
-        if case in ("observe_count", "observe_encode") and f'"arrived": {expected},' not in printed:
+        if case in ("observe_count", "observe_encode", "observe_local") and f'"arrived": {expected},' not in printed:
             sys.exit(f"{case}: {expected} spans were recorded, but: {printed}")
     return runs[1][0].minus(runs[0][0]), (MANY - FEW) * CHILDREN
 
@@ -120,11 +122,11 @@ def main():
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--hot", metavar="CASE")
     args = parser.parse_args()
-    program = harness.build(args.peers)["cg"]
+    program = harness.build(harness.ALL if args.peers or args.hot in harness.WITH_DESTINATION else ())["cg"]
     if args.hot:
         hot(program, args.hot)
         return
-    cases = harness.OURS + (harness.PEERS if args.peers else [])
+    cases = harness.OURS + (harness.WITH_DESTINATION + harness.PEERS if args.peers else [])
     missed = report(cells(program, cases), cases)
     if missed:
         print("\nmissed:\n" + "\n".join(f"- {line}" for line in missed), file=sys.stderr)

@@ -16,7 +16,7 @@ ROUNDS = 40
 
 def main():
     """Runs everything and prints the table."""
-    programs = harness.build(True, features=["destinations"])
+    programs = harness.build()
     with tempfile.TemporaryDirectory() as directory:
         otlp = {"OBSERVE_DESTINATIONS": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
         local = {"OBSERVE_DESTINATIONS": "local", "OBSERVE_DIR": directory}
@@ -45,7 +45,7 @@ def main():
         ]
         for name in rows
     ]
-    head = ["", "ms from `main` to after `init`", "processor ms since exec", "instructions, whole process"]
+    head = ["", "ms from `main` to after `init`", "processor ms since exec", "instructions, main thread"]
     print(harness.table(head, table))
 
 

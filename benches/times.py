@@ -37,6 +37,7 @@ SPANS = {
 }
 BARS = {"sync/children": 1.1, "async/children": 0.5}
 FASTRACE = "fastrace_bare"
+OURS = ["observe_encode", "observe_local"]
 
 
 def once(program, case, shapes, seconds):
@@ -48,7 +49,7 @@ def once(program, case, shapes, seconds):
         done = subprocess.run(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         if done.returncode:
             sys.exit(f"{case}: {done.stderr[-2000:]}")
-        if "observe" in case and "dropped: 0 " not in done.stderr:
+        if case in OURS and "dropped: 0 " not in done.stderr:
             print(f"{case}: {done.stderr.splitlines()[-1]}", file=sys.stderr)
         result = {}
         for path in pathlib.Path(home).glob("**/new/estimates.json"):
@@ -96,11 +97,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.3, help="for each shape in each round")
     args = parser.parse_args()
-    program = harness.build(True, bench="calls")["calls"]
+    program = harness.build(bench="calls")["calls"]
     if args.bars:
-        cases, shapes = ["plain", FASTRACE, "fastrace_json", "tracing_otel", "observe_encode"], list(BARS)
+        cases, shapes = ["plain", FASTRACE, "fastrace_json", "tracing_otel", *OURS], list(BARS)
     else:
-        cases, shapes = harness.OURS + harness.PEERS, list(SPANS)
+        cases, shapes = harness.OURS + harness.WITH_DESTINATION + harness.PEERS, list(SPANS)
     results = measure(program, cases, shapes, args.rounds, args.seconds)
     if not args.bars:
         rows = [[harness.NAMES[case]] + [show(median(results, case, shape)) for shape in shapes] for case in cases]
@@ -111,7 +112,7 @@ def main():
         row = [harness.NAMES[case]]
         for shape, bar in BARS.items():
             text = f"{show(median(results, case, shape))} ({ratio(results, case, shape):.2f} x"
-            row.append(text + (f"; bar {bar:.1f} x)" if case == "observe_encode" else ")"))
+            row.append(text + (f"; bar {bar:.1f} x)" if case in OURS else ")"))
         rows.append(row)
     print(harness.table(["processor ns per span, against bare fastrace", *(f"`{shape}`" for shape in BARS)], rows))
 

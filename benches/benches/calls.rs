@@ -4,10 +4,13 @@
 
 use std::{env, thread, time::Duration};
 
-use criterion::{BenchmarkGroup, Criterion};
+use criterion::{
+    BenchmarkGroup, Criterion,
+    measurement::{Measurement, ValueFormatter, WallTime},
+};
 use observe_benches::{
     cases::{Functions, Root, Tally, Tracer, Visit, with},
-    clock::{self, ThreadTime},
+    clock,
     payload::PROMPT,
     shapes,
 };
@@ -16,6 +19,38 @@ const CHILDREN: u64 = 1000;
 
 /// Bytes of prompts that may be recorded between two flushes.
 const BYTES: usize = 16 << 20;
+
+/// Processor time of the calling thread, for criterion.
+struct ThreadTime;
+
+impl Measurement for ThreadTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        clock::thread()
+    }
+
+    fn end(&self, start: Duration) -> Duration {
+        clock::thread().saturating_sub(start)
+    }
+
+    fn add(&self, a: &Duration, b: &Duration) -> Duration {
+        *a + *b
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        value.as_nanos() as f64
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
 
 struct Calls<'a>(BenchmarkGroup<'a, ThreadTime>);
 

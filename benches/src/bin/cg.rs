@@ -2,7 +2,7 @@
 //! numbers of roots, the difference is what the spans cost without the start of the process.
 #![forbid(unsafe_code)]
 
-use std::{env, process::ExitCode};
+use std::{env, io, process::ExitCode};
 
 use observe_benches::{
     cases::{Functions, Root, Tally, Tracer, Visit, with},
@@ -17,14 +17,13 @@ struct Run {
 }
 
 impl Visit for Run {
-    type Result = Tally;
+    type Result = io::Result<Tally>;
 
-    fn visit<F: Functions, R: Root>(self, tracer: &Tracer) -> Tally {
+    fn visit<F: Functions, R: Root>(self, tracer: &Tracer) -> io::Result<Tally> {
         let block = (tracer.room / CHILDREN).max(1);
         let blocks = self.roots.div_ceil(block);
         if self.asynchronous {
-            let runtime = tokio::runtime::Builder::new_current_thread().build();
-            let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
+            let runtime = tokio::runtime::Builder::new_current_thread().build()?;
             for _ in 0..blocks {
                 runtime.block_on(R::around_async(async {
                     for _ in 0..block {
@@ -43,8 +42,13 @@ impl Visit for Run {
                 tracer.flush();
             }
         }
-        tracer.flush()
+        Ok(tracer.flush())
     }
+}
+
+fn run(case: &str, kind: &str, roots: &str) -> Result<Tally, String> {
+    let roots = roots.parse().map_err(|error| format!("{roots} roots: {error}"))?;
+    with(case, Run { asynchronous: kind == "async", roots })?.map_err(|error| error.to_string())
 }
 
 fn main() -> ExitCode {
@@ -53,8 +57,7 @@ fn main() -> ExitCode {
         eprintln!("usage: cg CASE sync|async ROOTS");
         return ExitCode::FAILURE;
     };
-    let run = roots.parse().map(|roots| Run { asynchronous: kind == "async", roots });
-    match run.map_err(|error| error.to_string()).and_then(|run| with(case, run)) {
+    match run(case, kind, roots) {
         Ok(Tally { arrived, dropped }) => {
             println!("{{\"arrived\": {arrived}, \"dropped\": {dropped}}}");
             ExitCode::SUCCESS

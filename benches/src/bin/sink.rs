@@ -127,3 +127,28 @@ fn main() -> io::Result<()> {
     println!("{{\"requests\": {requests}, \"bytes\": {bytes}, \"spans\": {spans}}}");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(number: u8, bytes: &[u8]) -> Vec<u8> {
+        [&[number << 3 | 2, bytes.len() as u8], bytes].concat()
+    }
+
+    #[test]
+    fn spans_of_all_resources_and_scopes_are_counted() {
+        let two_spans = [message(1, b"scope"), message(2, b""), message(2, &[8, 1])].concat();
+        let resource =
+            [message(1, b"resource"), message(2, &two_spans), message(2, &message(2, b""))].concat();
+        let body = [message(1, &resource), message(1, &resource)].concat();
+        assert_eq!(spans(&body), 6);
+    }
+
+    #[test]
+    fn bytes_that_are_no_protobuf_hold_no_spans() {
+        for body in [&[0xff; 20][..], &[10, 200, 18], &[11], b"{}"] {
+            assert_eq!(spans(body), 0);
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! [`start`](../start) for fastrace with a reporter that does nothing.
+//! What `start` measures, for fastrace with a reporter that does nothing.
 #![forbid(unsafe_code)]
 
 use std::time::Instant;

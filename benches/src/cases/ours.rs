@@ -2,7 +2,7 @@
 
 use std::{env, future::Future, time::Duration};
 
-use observe::{builder, observe, session};
+use observe::{Guard, builder, observe, session};
 
 use super::{NoRoot, Root, Tally, Tracer, Visit, functions, no_case};
 use crate::destination::{Count, Encode};
@@ -48,6 +48,19 @@ fn flush() -> Tally {
     Tally { arrived: report.destinations.iter().map(|(_, d)| d.sent).sum(), dropped: report.dropped }
 }
 
+/// Records to what the environment names, if that is `destination`.
+fn record_to(destination: &str) -> Result<Guard, String> {
+    require("OBSERVE_DESTINATIONS", destination)?;
+    Ok(observe::init())
+}
+
+fn require(variable: &str, value: &str) -> Result<(), String> {
+    match env::var(variable) {
+        Ok(found) if found == value => Ok(()),
+        _ => Err(format!("the case needs {variable}={value}")),
+    }
+}
+
 pub(super) fn with<V: Visit>(case: &str, visit: V) -> Result<V::Result, String> {
     let nothing = Tracer { room: ROOM, flush: Box::new(Tally::default) };
     let recorded = Tracer { room: ROOM, flush: Box::new(flush) };
@@ -55,15 +68,13 @@ pub(super) fn with<V: Visit>(case: &str, visit: V) -> Result<V::Result, String> 
         "plain" => return Ok(visit.visit::<Plain, NoRoot>(&nothing)),
         "observe_disabled" => return Ok(visit.visit::<Observed, NoRoot>(&nothing)),
         "observe_unsampled" => {
-            if env::var("OBSERVE_SAMPLE_RATE").as_deref() != Ok("0") {
-                return Err("the case needs OBSERVE_SAMPLE_RATE=0".to_owned());
-            }
+            require("OBSERVE_SAMPLE_RATE", "0")?;
             builder().destination(Count::default()).init()
         }
         "observe_count" => builder().destination(Count::default()).init(),
         "observe_encode" => builder().destination(Encode::default()).init(),
-        // What the environment names.
-        "observe_env" => observe::init(),
+        "observe_local" => record_to("local")?,
+        "observe_otlp" => record_to("otlp")?,
         _ => return Err(no_case(case)),
     };
     Ok(visit.visit::<Observed, InSession>(&recorded))
