@@ -100,7 +100,10 @@ impl ToolCall {
                 };
                 ToolResult { tool: "calculator", text }
             }
-            Self::Clock => ToolResult { tool: "clock", text: format!("It is {}.", tools::clock()) },
+            Self::Clock => ToolResult {
+                tool: "clock",
+                text: format!("It is {}.", tools::clock(tools::Precision::Seconds)),
+            },
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use observe::observe;
+use serde::Serialize;
 
 /// How long one calculation may take: `9^9^9^9` would take for ever.
 const CALCULATION_LIMIT: Duration = Duration::from_secs(1);
@@ -25,10 +26,19 @@ pub(crate) fn calculator(expression: &str) -> Result<String, ToolError> {
         .map_err(|reason| ToolError::Calculator { expression: expression.to_owned(), reason })
 }
 
+/// How exactly the clock is read.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Precision {
+    Seconds,
+}
+
 /// The time of day in UTC.
 #[observe(as_type = "tool")]
-pub(crate) fn clock() -> String {
-    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+pub(crate) fn clock(precision: Precision) -> String {
+    match precision {
+        Precision::Seconds => humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+    }
 }
 
 /// Whether a question is about the clock.

@@ -101,20 +101,47 @@ impl Place {
         self
     }
 
+    /// Puts the attributes in force; gives the context in which the span begins, and the stamp that was in force.
+    fn enter(&self, outer: Context) -> (Context, Option<Option<Arc<Stamp>>>) {
+        let mut at = self.resolve(outer);
+        if self.attributes.is_empty() {
+            return (at, None);
+        }
+        let inner = Ambient::current().stamped(&self.attributes);
+        at.stamp = inner.context.stamp;
+        (at, Some(context::replace_stamp(inner.stamp)))
+    }
+
     /// The context in which the span begins: its trace, with its parent as the span.
     fn resolve(&self, outer: Context) -> Context {
         let mut context = outer;
         if let Some(trace) = self.trace
-            && outer.trace != Some(trace)
+            && outer.trace() != Some(trace)
         {
-            context.trace = Some(trace);
-            context.span = None;
-            context.unsampled = !switch::is_sampled(trace);
+            context = context.in_trace(trace, switch::is_sampled(trace)).in_span(None);
         }
         if self.parent.is_some() {
-            context.span = self.parent;
+            context = context.in_span(self.parent);
         }
         context
+    }
+}
+
+/// What a running call must put back when it ends.
+#[derive(Debug)]
+struct Outer {
+    context: Context,
+    /// The stamp that was in force before, if the call put its own in force.
+    stamp: Option<Option<Arc<Stamp>>>,
+}
+
+impl Outer {
+    #[inline]
+    fn restore(&mut self) {
+        context::set(self.context);
+        if let Some(stamp) = self.stamp.take() {
+            context::replace_stamp(stamp);
+        }
     }
 }
 
@@ -122,103 +149,56 @@ impl Place {
 pub struct Start {
     /// `None` if nothing is recorded.
     draft: Option<Draft>,
+    parent: u64,
     site: u32,
-    parent: Option<SpanId>,
-    /// What is in force inside the span.
-    inner: Context,
-    /// `None` if there is nothing to put back either.
-    call: Option<Running>,
     /// Whether an argument was written.
     fields: bool,
 }
 
-/// What a call that runs must write and put back when it ends.
-#[derive(Debug)]
-struct Running {
-    /// `None` for a call that is not recorded but keeps its unsampled trace in force.
-    span: Option<SpanId>,
-    outer: Context,
-    /// The stamp that was in force before, if the call put its own in force.
-    outer_stamp: Option<Option<Arc<Stamp>>>,
-}
-
-impl Running {
-    #[inline]
-    fn restore(&mut self) {
-        context::set(self.outer);
-        if let Some(stamp) = self.outer_stamp.take() {
-            context::replace_stamp(stamp);
-        }
-    }
-}
-
 impl fmt::Debug for Start {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Start").field("call", &self.call).finish_non_exhaustive()
+        f.debug_struct("Start").field("parent", &self.parent).finish_non_exhaustive()
     }
 }
 
 impl Start {
-    /// Begins a span of `site` where the context says.
-    #[inline]
-    pub fn new(site: &'static Site) -> Self {
-        let outer = context::current();
-        if outer.unsampled {
-            return Self { draft: None, site: 0, parent: None, inner: outer, call: None, fields: false };
-        }
-        Self::begin(site, outer, outer, None)
+    /// A start that records nothing.
+    #[inline(always)]
+    #[expect(clippy::new_without_default, reason = "only the macro makes starts")]
+    pub fn new() -> Self {
+        Self { draft: None, parent: 0, site: 0, fields: false }
     }
 
-    /// Begins a span of `site` at `place`.
-    pub fn at(site: &'static Site, place: &Place) -> Self {
-        let outer = context::current();
-        let mut context = place.resolve(outer);
-        let mut outer_stamp = None;
-        if !place.attributes.is_empty() {
-            let inner = Ambient::current().stamped(&place.attributes);
-            context.stamp = inner.context.stamp;
-            outer_stamp = Some(context::replace_stamp(inner.stamp));
-        }
-        Self::begin(site, outer, context, outer_stamp)
-    }
-
+    /// Begins a span at `at`, and puts in force what belongs to the inside of the call, be it recorded or not.
     #[inline]
-    fn begin(
-        site: &'static Site,
-        outer: Context,
-        at: Context,
-        outer_stamp: Option<Option<Arc<Stamp>>>,
-    ) -> Self {
+    fn begin(&mut self, site: &'static Site, at: Context) {
         let mut inner = at;
-        if inner.trace.is_none() {
+        if !inner.has_trace() {
             let trace = ids::trace_id();
-            inner.trace = Some(trace);
-            inner.unsampled = !switch::is_sampled(trace);
+            inner = inner.in_trace(trace, switch::is_sampled(trace));
         }
-        let mut running = Running { span: None, outer, outer_stamp };
-        let number = site.number();
-        let mut draft = None;
-        if !inner.unsampled {
+        if !inner.is_unsampled() {
+            self.site = site.number();
             match Draft::begin::<{ entry::Start::LEN }>(Kind::Start, inner.stamp) {
-                Ok(begun) => {
-                    let span = ids::span_id();
-                    (running.span, inner.span, inner.dropped) = (Some(span), Some(span), false);
-                    draft = Some(begun);
+                Ok(draft) => {
+                    self.parent = at.span_number();
+                    inner = inner.in_span(Some(ids::span_id()));
+                    self.draft = Some(draft);
                 }
+                // What it calls belongs to the nearest span that is recorded.
                 Err(lost) => {
+                    inner = inner.in_dropped_span();
                     if lost == Lost::Full {
                         pool::count_dropped();
                     }
-                    // What it calls belongs to the nearest span that is recorded.
-                    inner.dropped = true;
                 }
             }
         }
-        Self { draft, site: number, parent: at.span, inner, call: Some(running), fields: false }
+        context::set(inner);
     }
 
     /// Whether arguments are wanted.
-    #[inline]
+    #[inline(always)]
     pub fn is_recording(&self) -> bool {
         self.draft.is_some()
     }
@@ -227,9 +207,8 @@ impl Start {
     #[inline]
     pub fn field(&mut self, key: &'static Key) -> Option<Slot<'_>> {
         let draft = self.draft.as_mut()?;
-        draft.put(if self.fields { b"," } else { b"{" });
         self.fields = true;
-        draft.put(key.json.as_bytes());
+        key.put(draft);
         if key.is_secret() {
             draft.put(capture::REDACTED);
             return None;
@@ -237,53 +216,28 @@ impl Start {
         Some(Slot { draft, filled: false })
     }
 
-    /// Writes the start.
+    /// Writes the start of the span that is in force, and gives its id.
     #[inline]
-    fn commit(&mut self) {
-        let (Some(mut draft), Some(trace), Some(span)) =
-            (self.draft.take(), self.inner.trace, self.inner.span)
-        else {
-            return;
-        };
+    fn commit(&mut self) -> Option<SpanId> {
+        let mut draft = self.draft.take()?;
         if self.fields {
-            draft.put(b"}");
+            // Every field begins with a comma; the first one with the brace.
+            if let Some(first) = draft.first() {
+                *first = b'{';
+            }
+            draft.put_byte(b'}');
         }
+        let inner = context::current();
         let start = entry::Start {
-            span: span.to_int(),
+            span: inner.span_number(),
             ticks: clock::ticks(),
-            parent: self.parent.map_or(0, SpanId::to_int),
-            trace: trace.to_int(),
-            stamp: self.inner.stamp,
+            parent: self.parent,
+            trace: inner.trace_number(),
+            stamp: inner.stamp,
             site: self.site,
         };
         draft.commit(0, &start.to_bytes(), self.fields);
-    }
-
-    /// Begins the span on this thread, for a body that runs to its end here.
-    #[inline]
-    pub fn enter(mut self) -> SyncCall {
-        self.commit();
-        if self.call.is_some() {
-            context::set(self.inner);
-        }
-        SyncCall { running: self.call }
-    }
-
-    /// Begins the span for a body that is polled.
-    #[inline]
-    pub fn enter_async(mut self) -> AsyncCall {
-        self.commit();
-        let Some(mut running) = self.call else {
-            return AsyncCall::NONE;
-        };
-        let stamp = if self.inner.stamp == 0 { None } else { context::current_stamp() };
-        running.restore();
-        AsyncCall {
-            span: running.span,
-            ambient: Ambient { context: self.inner, stamp },
-            inert: false,
-            panicked: false,
-        }
+        inner.span()
     }
 }
 
@@ -318,29 +272,36 @@ pub(crate) fn change(span: SpanId, field: Field, payload: impl FnOnce(&mut Draft
 macro_rules! outcomes {
     () => {
         /// Whether an output is wanted.
-        #[inline]
+        #[inline(always)]
         pub fn is_recording(&self) -> bool {
             self.span().is_some()
+        }
+
+        #[inline(always)]
+        fn span(&self) -> Option<SpanId> {
+            self.live.as_ref()?.span
         }
 
         /// Ends the span with the value that `put` writes.
         #[inline]
         pub fn returned(&mut self, put: impl FnOnce(&mut Slot<'_>)) {
-            if let Some(span) = self.take() {
+            if let Some(span) = self.span() {
                 end(span, Ending::Returned, |draft| {
                     let mut slot = Slot { draft, filled: false };
                     put(&mut slot);
                     slot.filled
                 });
             }
+            self.leave();
         }
 
         /// Ends the span with an error.
         #[cold]
         pub fn failed(&mut self, text: &str) {
-            if let Some(span) = self.take() {
+            if let Some(span) = self.span() {
                 end_with_text(span, Ending::Error, text);
             }
+            self.leave();
         }
 
         /// Names the span.
@@ -362,8 +323,10 @@ macro_rules! outcomes {
         pub fn metadata(&mut self, key: &'static Key, put: impl FnOnce(&mut Slot<'_>)) {
             if let Some(span) = self.span() {
                 change(span, Field::Metadata, |draft| {
-                    draft.put(b"{");
-                    draft.put(key.json.as_bytes());
+                    key.put(draft);
+                    if let Some(first) = draft.first() {
+                        *first = b'{';
+                    }
                     let mut slot = Slot { draft: &mut *draft, filled: false };
                     if key.is_secret() {
                         slot.draft.put(capture::REDACTED);
@@ -389,34 +352,87 @@ macro_rules! outcomes {
 /// An observed call on this thread. Dropped before its end, it was unwound through.
 #[derive(Debug)]
 pub struct SyncCall {
-    running: Option<Running>,
+    /// `None` for a call that is not observed.
+    live: Option<LiveSync>,
+}
+
+#[derive(Debug)]
+struct LiveSync {
+    /// `None` for a call that is not recorded but keeps its context in force.
+    span: Option<SpanId>,
+    outer: Outer,
 }
 
 impl SyncCall {
-    /// A call that is not observed.
-    pub const NONE: Self = Self { running: None };
+    /// A call that is not observed. No constant: that would be copied whole, and this writes one word.
+    #[inline(always)]
+    #[expect(clippy::new_without_default, reason = "only the macro makes calls")]
+    pub fn new() -> Self {
+        Self { live: None }
+    }
+
+    /// Whether there is anything to do when the body has run.
+    #[inline(always)]
+    pub fn is_live(&self) -> bool {
+        self.live.is_some()
+    }
 
     outcomes!();
 
-    #[inline]
-    fn span(&self) -> Option<SpanId> {
-        self.running.as_ref()?.span
+    /// Begins a span of `site` where the context says.
+    #[inline(always)]
+    pub fn start(&mut self, start: &mut Start, site: &'static Site) {
+        if !context::is_unsampled() {
+            self.begin(start, site);
+        }
+    }
+
+    #[inline(never)]
+    fn begin(&mut self, start: &mut Start, site: &'static Site) {
+        let outer = context::current();
+        self.live = Some(LiveSync { span: None, outer: Outer { context: outer, stamp: None } });
+        start.begin(site, outer);
+    }
+
+    /// Begins a span of `site` at `place`.
+    pub fn start_at(&mut self, start: &mut Start, site: &'static Site, place: &Place) {
+        let outer = context::current();
+        let (at, stamp) = place.enter(outer);
+        self.live = Some(LiveSync { span: None, outer: Outer { context: outer, stamp } });
+        start.begin(site, at);
+    }
+
+    /// Begins the span.
+    #[inline(never)]
+    pub fn enter(&mut self, start: &mut Start) {
+        if let Some(live) = &mut self.live {
+            live.span = start.commit();
+        }
     }
 
     #[inline]
-    fn take(&mut self) -> Option<SpanId> {
-        self.running.as_mut()?.span.take()
+    fn leave(&mut self) {
+        if let Some(live) = &mut self.live {
+            live.outer.restore();
+        }
+        self.live = None;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unwound(&mut self) {
+        if let Some(span) = self.span() {
+            end_with_text(span, Ending::Panicked, &panic_text::last());
+        }
+        self.leave();
     }
 }
 
 impl Drop for SyncCall {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        if let Some(running) = &mut self.running {
-            if let Some(span) = running.span.take() {
-                end_with_text(span, Ending::Panicked, &panic_text::last());
-            }
-            running.restore();
+        if self.live.is_some() {
+            self.unwound();
         }
     }
 }
@@ -424,81 +440,138 @@ impl Drop for SyncCall {
 /// An observed future. Dropped before its end, it was cancelled.
 #[derive(Debug)]
 pub struct AsyncCall {
+    /// `None` for a call that is not observed.
+    live: Option<LiveAsync>,
+}
+
+#[derive(Debug)]
+struct LiveAsync {
+    /// `None` for a call that is not recorded but has its context in force.
     span: Option<SpanId>,
     ambient: Ambient,
-    /// Nothing to put in force.
-    inert: bool,
-    panicked: bool,
+    /// Set while the body is polled; stays set if that unwinds.
+    polled: bool,
 }
 
 impl AsyncCall {
-    /// A call that is not observed.
-    pub const NONE: Self = Self { span: None, ambient: Ambient::NONE, inert: true, panicked: false };
+    /// A call that is not observed. No constant: that would be copied whole, and this writes one word.
+    #[inline(always)]
+    #[expect(clippy::new_without_default, reason = "only the macro makes calls")]
+    pub fn new() -> Self {
+        Self { live: None }
+    }
+
+    /// Whether there is anything to do when the body has run.
+    #[inline(always)]
+    pub fn is_live(&self) -> bool {
+        self.live.is_some()
+    }
 
     outcomes!();
 
-    #[inline]
-    fn span(&self) -> Option<SpanId> {
-        self.span
+    /// Begins a span of `site` where the context says.
+    #[inline(always)]
+    pub fn start(&mut self, start: &mut Start, site: &'static Site) {
+        if !context::is_unsampled() {
+            self.begin(start, site);
+        }
     }
 
+    #[inline(never)]
+    fn begin(&mut self, start: &mut Start, site: &'static Site) {
+        let outer = context::current();
+        start.begin(site, outer);
+        self.keep(outer, None);
+    }
+
+    /// Begins a span of `site` at `place`.
+    pub fn start_at(&mut self, start: &mut Start, site: &'static Site, place: &Place) {
+        let outer = context::current();
+        let (at, stamp) = place.enter(outer);
+        start.begin(site, at);
+        self.keep(outer, stamp);
+    }
+
+    /// Keeps what is in force for the polls, and puts back what was, but for as long as the start is being written.
     #[inline]
-    fn take(&mut self) -> Option<SpanId> {
-        self.span.take()
+    fn keep(&mut self, outer: Context, outer_stamp: Option<Option<Arc<Stamp>>>) {
+        let inner = context::current();
+        let stamp = if inner.stamp == 0 { None } else { context::current_stamp() };
+        self.live = Some(LiveAsync { span: None, ambient: Ambient { context: inner, stamp }, polled: false });
+        Outer { context: outer, stamp: outer_stamp }.restore();
+    }
+
+    /// Begins the span.
+    #[inline(never)]
+    pub fn enter(&mut self, start: &mut Start) {
+        if let Some(live) = &mut self.live {
+            let _entered = live.ambient.enter();
+            live.span = start.commit();
+        }
     }
 
     /// Runs `body` with the span in force at every poll.
-    #[inline]
-    pub fn run<F: Future>(&mut self, body: F) -> Run<'_, F> {
+    #[inline(always)]
+    pub fn run<'a, F: Future>(&'a mut self, body: Pin<&'a mut F>) -> Run<'a, F> {
         Run { body, call: self }
+    }
+
+    #[inline]
+    fn leave(&mut self) {
+        self.live = None;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn cut_short(&mut self) {
+        if let Some(LiveAsync { span: Some(span), polled, .. }) = &self.live {
+            if *polled {
+                end_with_text(*span, Ending::Panicked, &panic_text::last());
+            } else {
+                end(*span, Ending::Cancelled, |_| false);
+            }
+        }
+        self.leave();
     }
 }
 
 impl Drop for AsyncCall {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        if let Some(span) = self.span.take() {
-            if self.panicked {
-                end_with_text(span, Ending::Panicked, &panic_text::last());
-            } else {
-                end(span, Ending::Cancelled, |_| false);
-            }
+        if self.live.is_some() {
+            self.cut_short();
         }
     }
 }
 
-pin_project_lite::pin_project! {
-    /// A future with its span in force at every poll.
-    #[derive(Debug)]
-    pub struct Run<'a, F> {
-        #[pin]
-        body: F,
-        call: &'a mut AsyncCall,
-    }
+/// A future with its span in force at every poll. The body is borrowed: moving it here would copy it.
+#[derive(Debug)]
+pub struct Run<'a, F> {
+    body: Pin<&'a mut F>,
+    call: &'a mut AsyncCall,
 }
 
 impl<F: Future> Future for Run<'_, F> {
     type Output = F::Output;
 
-    #[inline]
-    fn poll(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        if this.call.inert {
-            return this.body.poll(task);
-        }
-        // Stays set only if the poll unwinds.
-        this.call.panicked = true;
-        let polled = {
-            let _entered = this.call.ambient.enter();
-            this.body.poll(task)
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<F::Output> {
+        let Self { body, call } = &mut *self;
+        let Some(live) = &mut call.live else {
+            return body.as_mut().poll(task);
         };
-        this.call.panicked = false;
+        live.polled = true;
+        let polled = {
+            let _entered = live.ambient.enter();
+            body.as_mut().poll(task)
+        };
+        live.polled = false;
         polled
     }
 }
 
-/// Calls `body`. Its bound makes the compiler take the closure as `FnOnce`, so that it may give away what it captured.
-#[inline]
-pub fn call_once<R>(body: impl FnOnce() -> R) -> R {
-    body()
+/// Gives `body` back. Its bound makes the compiler take the closure as `FnOnce`, so that it may give away what it captured.
+#[inline(always)]
+pub fn once<R, F: FnOnce() -> R>(body: F) -> F {
+    body
 }

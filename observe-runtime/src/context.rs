@@ -14,22 +14,86 @@ use std::{
 
 use observe_model::{SpanId, TraceAttributes, TraceId};
 
-/// The position in a trace at which the next span begins.
+/// The position in a trace at which the next span begins. Zero stands for none: it is copied at every poll, so it is
+/// kept to five words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Context {
-    pub(crate) trace: Option<TraceId>,
-    pub(crate) span: Option<SpanId>,
+    trace: [u64; 2],
+    span: u64,
     /// [`Stamp::number`] of the attributes in force; 0 for none.
     pub(crate) stamp: u64,
-    /// The trace was not chosen to be recorded, so nothing below is.
-    pub(crate) unsampled: bool,
-    /// `span` is not the innermost one: that one was dropped for want of room.
-    pub(crate) dropped: bool,
+    flags: u64,
 }
 
+/// The trace was not chosen to be recorded, so nothing below is.
+const UNSAMPLED: u64 = 1;
+
+/// `span` is not the innermost one: that one was dropped for want of room.
+const DROPPED: u64 = 2;
+
 impl Context {
-    pub(crate) const NONE: Self =
-        Self { trace: None, span: None, stamp: 0, unsampled: false, dropped: false };
+    pub(crate) const NONE: Self = Self { trace: [0; 2], span: 0, stamp: 0, flags: 0 };
+
+    #[inline]
+    pub(crate) fn trace(&self) -> Option<TraceId> {
+        TraceId::from_int(self.trace_number())
+    }
+
+    #[inline]
+    pub(crate) fn has_trace(&self) -> bool {
+        (self.trace[0] | self.trace[1]) != 0
+    }
+
+    /// The trace's id, 0 for none.
+    #[inline]
+    pub(crate) fn trace_number(&self) -> u128 {
+        (u128::from(self.trace[0]) << 64) | u128::from(self.trace[1])
+    }
+
+    /// The innermost recorded span's id, 0 for none.
+    #[inline]
+    pub(crate) fn span_number(&self) -> u64 {
+        self.span
+    }
+
+    /// The innermost span that is recorded.
+    #[inline]
+    pub(crate) fn span(&self) -> Option<SpanId> {
+        SpanId::from_int(self.span)
+    }
+
+    /// The same in `trace`, which is recorded or not.
+    #[inline]
+    pub(crate) fn in_trace(mut self, trace: TraceId, is_sampled: bool) -> Self {
+        let id = trace.to_int();
+        self.trace = [(id >> 64) as u64, id as u64];
+        self.flags = if is_sampled { 0 } else { UNSAMPLED };
+        self
+    }
+
+    /// The same inside `span`.
+    #[inline]
+    pub(crate) fn in_span(mut self, span: Option<SpanId>) -> Self {
+        self.span = span.map_or(0, SpanId::to_int);
+        self.flags &= !DROPPED;
+        self
+    }
+
+    /// The same inside a span that was dropped.
+    pub(crate) fn in_dropped_span(mut self) -> Self {
+        self.flags |= DROPPED;
+        self
+    }
+
+    #[inline]
+    pub(crate) fn is_unsampled(&self) -> bool {
+        self.flags & UNSAMPLED != 0
+    }
+
+    /// Whether [`Context::span`] is the span whose code runs.
+    pub(crate) fn is_in_recorded_span(&self) -> bool {
+        self.flags == 0 && self.span != 0
+    }
 }
 
 /// Trace attributes as spans carry them: numbered, so that a journal entry names them in eight bytes.
@@ -72,6 +136,12 @@ pub(crate) fn current() -> Context {
     CURRENT.with(|slot| slot.context.get())
 }
 
+/// Whether what runs now belongs to a trace that is not recorded.
+#[inline]
+pub(crate) fn is_unsampled() -> bool {
+    current().is_unsampled()
+}
+
 /// Sets the current context's place in the trace; whoever calls this restores it.
 #[inline]
 pub(crate) fn set(context: Context) {
@@ -99,8 +169,6 @@ pub(crate) struct Ambient {
 }
 
 impl Ambient {
-    pub(crate) const NONE: Self = Self { context: Context::NONE, stamp: None };
-
     /// What is in force now.
     pub(crate) fn current() -> Self {
         Self { context: current(), stamp: current_stamp() }

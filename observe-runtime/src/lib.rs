@@ -41,7 +41,7 @@ pub use span::{CurrentSpan, current_span, current_span_id, current_trace_id};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::{
-        call::{AsyncCall, Place, Start, SyncCall, call_once},
+        call::{AsyncCall, Place, Start, SyncCall, once},
         capture::{
             Fork, Probe, ProbeError, Slot, ViaDebug, ViaDebugError, ViaDeref, ViaDisplay, ViaError, ViaName,
             ViaNameError, ViaPlain, ViaResult, ViaSerialize, ViaUnit,

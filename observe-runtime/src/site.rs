@@ -12,7 +12,10 @@ use observe_model::{Level, SpanType};
 
 use observe_wire::journal::{entry::Kind, notes::SiteNote};
 
-use crate::{capture, journal::book};
+use crate::{
+    capture,
+    journal::{Draft, book},
+};
 
 /// One place in the source that begins spans; made by the macro as a `static`.
 #[derive(Debug)]
@@ -21,20 +24,44 @@ pub struct Site {
     number: AtomicU32,
 }
 
+/// Bytes of a name that are copied at once.
+const SHORT: usize = 24;
+
 /// The name of a captured value.
 #[derive(Debug)]
 pub struct Key {
-    /// The name as JSON with the colon behind it.
-    pub(crate) json: &'static str,
+    /// A comma, the name as JSON, and a colon.
+    json: &'static str,
+    /// The same, padded, if it is short: a copy of constant length is no call.
+    padded: [u8; SHORT],
     name: &'static str,
     /// 0 until somebody asks, then 1 for an ordinary name, 2 for one that means a secret.
     verdict: AtomicU8,
 }
 
 impl Key {
-    /// The key `name`, which `json` holds as JSON with a colon.
+    /// The key `name`, which `json` holds as JSON between a comma and a colon.
     pub const fn new(name: &'static str, json: &'static str) -> Self {
-        Self { json, name, verdict: AtomicU8::new(0) }
+        let mut padded = [0; SHORT];
+        let (bytes, mut n) = (json.as_bytes(), 0);
+        while n < bytes.len() && n < SHORT {
+            padded[n] = bytes[n];
+            n += 1;
+        }
+        Self { json, padded, name, verdict: AtomicU8::new(0) }
+    }
+
+    /// Writes comma, name and colon.
+    #[inline(always)]
+    pub(crate) fn put(&self, draft: &mut Draft) {
+        let len = self.json.len();
+        if len <= SHORT
+            && let Some(room) = draft.reserve(SHORT).and_then(|room| room.first_chunk_mut::<SHORT>())
+        {
+            *room = self.padded;
+            return draft.advance(len);
+        }
+        draft.put(self.json.as_bytes());
     }
 
     /// Whether the value must not be captured.

@@ -8,13 +8,13 @@ use crate::{call::change, capture, context};
 
 /// The trace that the calling code runs in; `None` outside a trace.
 pub fn current_trace_id() -> Option<TraceId> {
-    context::current().trace
+    context::current().trace()
 }
 
 /// The span that the calling code runs in; `None` outside a trace.
 pub fn current_span_id() -> Option<SpanId> {
     let context = context::current();
-    context.span.filter(|_| !context.unsampled && !context.dropped)
+    context.span().filter(|_| context.is_in_recorded_span())
 }
 
 /// The span that the calling code runs in. Outside a recorded span the handle does nothing.

@@ -19,7 +19,7 @@ fn put(krate: &TokenStream, value: &TokenStream) -> TokenStream {
     }
 }
 
-/// A static that holds a name.
+/// A static that holds a name, as JSON between a comma and a colon.
 fn key(krate: &TokenStream, name: &str) -> TokenStream {
     let escaped = name.chars().fold(String::new(), |mut text, c| {
         match c {
@@ -29,7 +29,7 @@ fn key(krate: &TokenStream, name: &str) -> TokenStream {
         }
         text
     });
-    let json = format!("\"{escaped}\":");
+    let json = format!(",\"{escaped}\":");
     quote! {
         static __OBSERVE_KEY: #krate::__private::Key = #krate::__private::Key::new(#name, #json);
     }
@@ -69,7 +69,7 @@ pub(super) fn extras(args: &Args) -> TokenStream {
             __observe_call.metadata(&__OBSERVE_KEY, |__observe_slot| #put);
         }));
     }
-    if calls.is_empty() { calls } else { quote!(if __observe_call.is_recording() { #calls }) }
+    calls
 }
 
 /// The end of the span, by what the function returned.

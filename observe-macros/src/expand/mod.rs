@@ -16,25 +16,42 @@ pub(crate) fn expand(args: &Args, function: &Function) -> TokenStream {
     let krate = &args.krate;
     let site = site(args, function);
     let start = start(args);
+    let arguments = capture::arguments(args);
     let extras = capture::extras(args);
     let outcome = capture::outcome(args, function);
     let edge = return_edge(function);
-    let (call, enter, run) = if signature.asyncness.is_some() {
-        (quote!(AsyncCall), quote!(enter_async), quote!(__observe_call.run(async move { #edge #body }).await))
+    let (call, run) = if signature.asyncness.is_some() {
+        let run = quote! {
+            let __observe_body = ::core::pin::pin!(async move { #edge #body });
+            let __observe_return = __observe_call.run(__observe_body).await;
+        };
+        (quote!(AsyncCall), run)
     } else {
-        (quote!(SyncCall), quote!(enter), quote!(#krate::__private::call_once(move || { #edge #body })))
+        // The early return is what makes a call cheap that is not observed: its path needs nothing of the other's.
+        let run = quote! {
+            let __observe_body = #krate::__private::once(move || { #edge #body });
+            if !__observe_call.is_live() {
+                return __observe_body();
+            }
+            let __observe_return = __observe_body();
+        };
+        (quote!(SyncCall), run)
     };
     quote! {
         #(#attributes)*
         #visibility #signature {
             #site
-            let mut __observe_call = #krate::__private::#call::NONE;
+            let mut __observe_call = #krate::__private::#call::new();
             if #krate::__private::is_on() {
+                let mut __observe_start = #krate::__private::Start::new();
                 #start
-                __observe_call = __observe_start.#enter();
-                #extras
+                if __observe_start.is_recording() {
+                    #arguments
+                    __observe_call.enter(&mut __observe_start);
+                    #extras
+                }
             }
-            let __observe_return = #run;
+            #run
             #outcome
             __observe_return
         }
@@ -58,7 +75,7 @@ fn site(args: &Args, function: &Function) -> TokenStream {
     }
 }
 
-/// Places the span and captures the arguments.
+/// Places the span.
 fn start(args: &Args) -> TokenStream {
     let krate = &args.krate;
     let mut place = TokenStream::new();
@@ -73,18 +90,10 @@ fn start(args: &Args) -> TokenStream {
         }
     }
     place.extend(args.tags.iter().map(|tag| quote!(.tag(#tag))));
-    let new = if place.is_empty() {
-        quote!(#krate::__private::Start::new(&__OBSERVE_SITE))
+    if place.is_empty() {
+        quote!(__observe_call.start(&mut __observe_start, &__OBSERVE_SITE);)
     } else {
-        quote!(#krate::__private::Start::at(&__OBSERVE_SITE, &#krate::__private::Place::new() #place))
-    };
-    let arguments = capture::arguments(args);
-    if arguments.is_empty() {
-        return quote!(let __observe_start = #new;);
-    }
-    quote! {
-        let mut __observe_start = #new;
-        #arguments
+        quote!(__observe_call.start_at(&mut __observe_start, &__OBSERVE_SITE, &#krate::__private::Place::new() #place);)
     }
 }
 

@@ -36,17 +36,9 @@ impl Drop for GiveBack {
 }
 
 impl Local {
-    #[inline]
+    #[inline(always)]
     fn replace_tail(&self, tail: Option<Tail>) -> Option<Tail> {
         ManuallyDrop::into_inner(self.tail.replace(ManuallyDrop::new(tail)))
-    }
-
-    /// Keeps the tail for the next entry, unless the thread is past its destructors and would never give it back.
-    #[inline]
-    fn keep(&self, tail: Tail, fresh: bool) {
-        let keep = !fresh || GIVE_BACK.try_with(|_| ()).is_ok();
-        self.replace_tail(keep.then_some(tail));
-        self.busy.set(false);
     }
 }
 
@@ -59,99 +51,55 @@ pub(crate) enum Lost {
     Full,
 }
 
-/// An entry that is being written. Dropped without [`Draft::commit`], it leaves nothing behind.
+/// Says that the thread writes an entry, until it is dropped.
+struct Busy;
+
+impl Drop for Busy {
+    #[inline(always)]
+    fn drop(&mut self) {
+        LOCAL.with(|local| local.busy.set(false));
+    }
+}
+
+/// An entry that is being written. Dropped without [`Draft::commit`], it leaves nothing behind, and the rest of its
+/// chunk unused.
 pub(crate) struct Draft {
-    /// `None` once it is back in its place.
-    tail: Option<Tail>,
+    tail: Tail,
+    _busy: Busy,
     kind: Kind,
-    class: Class,
-    /// Bytes written so far, header included.
-    len: usize,
     flags: u8,
-    /// The thread took its first chunk for this entry, so its destructor may not be registered yet.
-    fresh: bool,
-    /// A piece found no room; nothing more is written behind [`Draft::fixed`].
+    /// A piece found no room; the payload is lost.
     full: bool,
+    /// The thread took this chunk for this entry.
+    fresh: bool,
+    /// The number that a start names.
+    stamp: u64,
     /// Length of header and fixed part.
     fixed: usize,
+    /// Bytes written so far, header included.
+    len: usize,
 }
 
 impl Draft {
     /// Begins an entry whose fixed part, written by [`Draft::commit`], has `N` bytes; `stamp` is what a start names.
-    #[inline]
+    // Each access to the thread's state is small, so that all of them are inlined and nothing is moved through memory.
+    #[inline(always)]
     pub(crate) fn begin<const N: usize>(kind: Kind, stamp: u64) -> Result<Self, Lost> {
-        LOCAL.with(|local| {
-            if local.busy.replace(true) {
-                return Err(Lost::Busy);
-            }
-            let class = if kind == Kind::Start { Class::Start } else { Class::Follow };
-            let mut draft = Self {
-                tail: local.replace_tail(None),
-                kind,
-                class,
-                len: HEADER + N,
-                flags: 0,
-                fresh: false,
-                full: false,
-                fixed: HEADER + N,
-            };
-            if draft.room() < HEADER + N {
-                draft.turn_page(HEADER + N, local)?;
-            }
-            if stamp != 0 && stamp != local.stamp.get() {
-                draft.define_stamp(local, HEADER + N)?;
-            }
-            Ok(draft)
-        })
-    }
-
-    #[inline]
-    fn room(&self) -> usize {
-        self.tail.as_ref().map_or(0, Tail::room)
-    }
-
-    #[inline]
-    fn free(&mut self) -> &mut [u8] {
-        self.tail.as_mut().map_or(&mut [], Tail::free)
-    }
-
-    /// Takes another chunk, before anything of this entry is written.
-    #[cold]
-    fn turn_page(&mut self, need: usize, local: &Local) -> Result<(), Lost> {
-        // The stamp's definition goes to the same chunk; it is small beside one.
-        let Some(tail) = pool::take(need, self.class) else {
-            return Err(Lost::Full);
-        };
-        self.tail = Some(tail);
-        self.fresh = true;
-        local.stamp.set(0);
-        Ok(())
-    }
-
-    /// Writes the stamp in force as an entry of its own in front of this one, with room for `need` bytes behind it.
-    #[cold]
-    fn define_stamp(&mut self, local: &Local, need: usize) -> Result<(), Lost> {
-        let Some(stamp) = context::current_stamp() else {
-            return Ok(());
-        };
-        let len = HEADER + 8 + stamp.encoded.len();
-        let whole = len.next_multiple_of(entry::ALIGN);
-        if self.room() < whole + need {
-            self.turn_page(whole + need, local)?;
+        if LOCAL.with(|local| local.busy.replace(true)) {
+            return Err(Lost::Busy);
         }
-        let bytes = self.free();
-        bytes[..HEADER].copy_from_slice(&entry::header(Kind::Stamp, 0, entry::PAYLOAD, len as u32));
-        bytes[HEADER..HEADER + 8].copy_from_slice(&stamp.number.to_le_bytes());
-        bytes[HEADER + 8..len].copy_from_slice(&stamp.encoded);
-        if let Some(tail) = &mut self.tail {
-            tail.commit(whole);
-        }
-        local.stamp.set(stamp.number);
-        Ok(())
+        let (busy, fixed) = (Busy, HEADER + N);
+        let kept = LOCAL.with(|local| local.replace_tail(None));
+        let is_defined = stamp == 0 || LOCAL.with(|local| local.stamp.get()) == stamp;
+        let (tail, fresh) = match kept {
+            Some(tail) if is_defined && tail.room() >= fixed => (tail, false),
+            kept => begin_anew(kept, kind, fixed, stamp)?,
+        };
+        Ok(Self { tail, _busy: busy, kind, flags: 0, full: false, fresh, stamp, fixed, len: fixed })
     }
 
     /// Bytes of payload so far.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn mark(&self) -> usize {
         self.len - self.fixed
     }
@@ -162,7 +110,7 @@ impl Draft {
     }
 
     /// Whether the journal had no room for a piece, so that the payload is lost.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_full(&self) -> bool {
         self.full
     }
@@ -170,98 +118,165 @@ impl Draft {
     /// Appends to the payload.
     #[inline]
     pub(crate) fn put(&mut self, bytes: &[u8]) {
-        let len = self.len;
-        if self.room() - len < bytes.len() && !self.grow(bytes.len()) {
-            return;
+        match self.reserve(bytes.len()) {
+            Some(room) => {
+                room[..bytes.len()].copy_from_slice(bytes);
+                self.len += bytes.len();
+            }
+            None => self.put_elsewhere(bytes),
         }
-        self.free()[len..len + bytes.len()].copy_from_slice(bytes);
-        self.len += bytes.len();
+    }
+
+    /// Appends a byte to the payload.
+    #[inline(always)]
+    pub(crate) fn put_byte(&mut self, byte: u8) {
+        match self.reserve(1).and_then(|room| room.first_mut()) {
+            Some(to) => {
+                *to = byte;
+                self.len += 1;
+            }
+            None => self.put_elsewhere(&[byte]),
+        }
+    }
+
+    /// Appends to the payload, in a larger chunk.
+    #[cold]
+    #[inline(never)]
+    fn put_elsewhere(&mut self, bytes: &[u8]) {
+        if self.grow(bytes.len()) {
+            let len = self.len;
+            self.tail.free()[len..len + bytes.len()].copy_from_slice(bytes);
+            self.len += bytes.len();
+        }
     }
 
     /// Room for at least `n` more bytes of payload in this chunk, to be followed by [`Draft::advance`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn reserve(&mut self, n: usize) -> Option<&mut [u8]> {
         let len = self.len;
-        self.free().get_mut(len..).filter(|room| room.len() >= n)
+        self.tail.free().get_mut(len..).filter(|room| room.len() >= n)
     }
 
     /// Counts the first `n` bytes that [`Draft::reserve`] gave as written.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn advance(&mut self, n: usize) {
-        debug_assert!(n <= self.room() - self.len);
+        debug_assert!(n <= self.tail.room() - self.len);
         self.len += n;
     }
 
+    /// The payload's first byte, if it has one.
+    #[inline(always)]
+    pub(crate) fn first(&mut self) -> Option<&mut u8> {
+        let fixed = self.fixed;
+        self.tail.free().get_mut(fixed)
+    }
+
     /// Marks the payload as holding raw segments.
+    #[inline(always)]
     pub(crate) fn mark_raw(&mut self) {
         self.flags |= entry::RAW;
     }
 
-    /// Moves the entry to a chunk with room for `more` bytes; what lies there already stays for the reader.
-    #[cold]
+    /// Moves the entry to a chunk with room for `more` bytes; what is committed already stays for the reader.
     fn grow(&mut self, more: usize) -> bool {
         if self.full {
             return false;
         }
         let need = (self.len + more).saturating_mul(2);
-        let stamp = if self.kind == Kind::Start { context::current_stamp() } else { None };
-        let stamp_room =
-            stamp.as_ref().map_or(0, |s| (HEADER + 8 + s.encoded.len()).next_multiple_of(entry::ALIGN));
-        let len = self.len;
-        let Some(mut old) = self.tail.take() else {
-            return false;
-        };
-        let moved = LOCAL.with(|local| {
-            self.turn_page(need + stamp_room, local).is_ok()
-                && (stamp.is_none() || self.define_stamp(local, need).is_ok())
-        });
-        if moved {
-            self.free()[..len].copy_from_slice(&old.free()[..len]);
-        } else {
-            self.tail = Some(old);
-            self.full = true;
+        let moved = ready(None, self.kind, need, self.stamp);
+        match moved {
+            Ok((mut tail, _)) => {
+                let len = self.len;
+                tail.free()[..len].copy_from_slice(&self.tail.free()[..len]);
+                self.tail = tail;
+                self.fresh = true;
+            }
+            Err(_) => self.full = true,
         }
-        moved
+        !self.full
     }
 
     /// Makes the entry visible to the collector. `payload` says whether it has one, which may be empty.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn commit<const N: usize>(mut self, code: u8, fixed: &[u8; N], payload: bool) {
         debug_assert_eq!(self.fixed, HEADER + N);
+        let mut flags = self.flags | if payload { entry::PAYLOAD } else { 0 };
         if self.full {
-            self.len = self.fixed;
-            self.flags = entry::LOST;
-        } else if payload {
-            self.flags |= entry::PAYLOAD;
+            (self.len, flags) = (self.fixed, entry::LOST);
         }
-        let header = entry::header(self.kind, code, self.flags, self.len as u32);
         // Fits: the room is a multiple of the alignment, and at least `len`.
         let whole = self.len.next_multiple_of(entry::ALIGN);
-        if let Some(tail) = &mut self.tail {
-            let bytes = tail.free();
-            bytes[..HEADER].copy_from_slice(&header);
-            bytes[HEADER..HEADER + N].copy_from_slice(fixed);
-            tail.commit(whole);
+        let bytes = self.tail.free();
+        if let Some(to) = bytes.first_chunk_mut::<HEADER>() {
+            *to = entry::header(self.kind, code, flags, self.len as u32);
         }
+        if let Some(to) = bytes.get_mut(HEADER..).and_then(|bytes| bytes.first_chunk_mut::<N>()) {
+            *to = *fixed;
+        }
+        self.tail.commit(whole);
         pool::wrote();
+        let Self { tail, fresh, .. } = self;
+        if fresh {
+            return keep_fresh(tail);
+        }
+        LOCAL.with(|local| local.tail.set(ManuallyDrop::new(Some(tail))));
     }
+}
+
+/// A tail with room for `need` bytes behind the definition of `stamp`: `kept` if it has it, else a new one, and whether
+/// it is new. `kept` comes back if there is none.
+fn ready(kept: Option<Tail>, kind: Kind, need: usize, stamp: u64) -> Result<(Tail, bool), Option<Tail>> {
+    let class = if kind == Kind::Start { Class::Start } else { Class::Follow };
+    let definition = if stamp == 0 { None } else { context::current_stamp() };
+    let definition_len =
+        definition.as_ref().map_or(0, |s| (HEADER + 8 + s.encoded.len()).next_multiple_of(entry::ALIGN));
+    let (mut tail, fresh) = match kept {
+        Some(tail) if tail.room() >= definition_len + need => (tail, false),
+        kept => match pool::take(definition_len + need, class) {
+            Some(tail) => (tail, true),
+            None => return Err(kept),
+        },
+    };
+    if fresh {
+        LOCAL.with(|local| local.stamp.set(0));
+    }
+    if let Some(stamp) = definition.filter(|s| s.number != LOCAL.with(|local| local.stamp.get())) {
+        let len = HEADER + 8 + stamp.encoded.len();
+        let bytes = tail.free();
+        bytes[..HEADER].copy_from_slice(&entry::header(Kind::Stamp, 0, entry::PAYLOAD, len as u32));
+        bytes[HEADER..HEADER + 8].copy_from_slice(&stamp.number.to_le_bytes());
+        bytes[HEADER + 8..len].copy_from_slice(&stamp.encoded);
+        tail.commit(definition_len);
+        LOCAL.with(|local| local.stamp.set(stamp.number));
+    }
+    Ok((tail, fresh))
+}
+
+/// [`ready`] for the beginning of an entry, in another chunk or behind the definition of its stamp.
+#[cold]
+#[inline(never)]
+fn begin_anew(kept: Option<Tail>, kind: Kind, fixed: usize, stamp: u64) -> Result<(Tail, bool), Lost> {
+    ready(kept, kind, fixed, stamp).map_err(|kept| {
+        LOCAL.with(|local| local.replace_tail(kept));
+        Lost::Full
+    })
+}
+
+/// Keeps a chunk for the thread's next entry, unless it was made for one large payload, or the thread is past its
+/// destructors and would never give it back.
+#[cold]
+#[inline(never)]
+fn keep_fresh(tail: Tail) {
+    let keep = tail.capacity() <= pool::CHUNK && GIVE_BACK.try_with(|_| ()).is_ok();
+    LOCAL.with(|local| {
+        if !keep {
+            local.stamp.set(0);
+        }
+        local.replace_tail(keep.then_some(tail));
+    });
 }
 
 /// Whether this thread is writing an entry: a panic now is one of a captured value.
 pub(crate) fn is_capturing() -> bool {
     LOCAL.with(|local| local.busy.get())
-}
-
-impl Drop for Draft {
-    #[inline]
-    fn drop(&mut self) {
-        LOCAL.with(|local| match self.tail.take() {
-            // A chunk made for one large payload is given back at once; its next entries would keep it from the pool.
-            Some(tail) if tail.capacity() <= pool::CHUNK => local.keep(tail, self.fresh),
-            _ => {
-                local.stamp.set(0);
-                local.busy.set(false);
-            }
-        });
-    }
 }
