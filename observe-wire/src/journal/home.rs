@@ -2,12 +2,13 @@
 
 use std::{
     fs::{self, File, TryLockError},
-    io,
+    io::{self, Read},
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use observe_model::{Resource, Span};
+use serde_json::Value;
 
 use super::{Recovered, recover};
 
@@ -108,6 +109,12 @@ pub fn any_below(root: &Path) -> bool {
 /// Spans handed to `write` at once.
 const BATCH: usize = 1024;
 
+/// Bytes of spans handed to `write` at once, about; a span may be larger by itself.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// Bytes in one process's files that are read: twice what the runtime's bounds allow it.
+const LIMIT: u64 = 128 * 1024 * 1024;
+
 /// `None` if the process lives, or another one is recovering it.
 fn recover_one(
     path: &Path,
@@ -124,34 +131,10 @@ fn recover_one(
         Err(TryLockError::WouldBlock) => return Ok(None),
         Err(TryLockError::Error(error)) => return Err(error),
     }
-    let mut files = Vec::new();
-    for entry in fs::read_dir(path)? {
-        let file = entry?.path();
-        if file.extension().is_some_and(|e| e == ENDING) {
-            files.push(fs::read(file)?);
-        }
-    }
-    let files: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
-    let (mut batch, mut process, mut written) = (Vec::new(), Resource::default(), Ok(()));
-    let recovered = recover(&files, |resource, span| {
-        batch.push(span.clone().into_owned());
-        process.clone_from(resource);
-        if batch.len() >= BATCH && written.is_ok() {
-            written = write(resource, std::mem::take(&mut batch));
-        }
-    });
-    written?;
-    if !batch.is_empty() {
-        write(&process, batch)?;
-    }
-    let recovered =
-        recovered.map_err(|error| error.to_string()).and_then(|recovered| match recovered.damaged {
-            0 => Ok(recovered),
-            bytes => Err(format!(
-                "{bytes} bytes are damaged; the {} spans in the others were recovered",
-                recovered.spans
-            )),
-        });
+    let recovered = match read_files(path)? {
+        Some(files) => write_spans(&files, write)?,
+        None => Err(format!("its files are larger than {LIMIT} bytes, which no process writes")),
+    };
     match recovered {
         Ok(recovered) => {
             fs::remove_dir_all(path)?;
@@ -164,4 +147,80 @@ fn recover_one(
             Err(io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", aside.display())))
         }
     }
+}
+
+/// The bytes of the journal files in `directory`; `None` if they are too many.
+fn read_files(directory: &Path) -> io::Result<Option<Vec<Vec<u8>>>> {
+    let (mut files, mut left) = (Vec::new(), LIMIT);
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|ending| ending != ENDING) {
+            continue;
+        }
+        let mut file = Vec::new();
+        let len = File::open(path)?.take(left + 1).read_to_end(&mut file)? as u64;
+        let Some(rest) = left.checked_sub(len) else { return Ok(None) };
+        left = rest;
+        files.push(file);
+    }
+    Ok(Some(files))
+}
+
+/// Gives all spans in `files` to `write`. The inner error says what is wrong with the files, the outer one what `write`
+/// said.
+fn write_spans(
+    files: &[Vec<u8>],
+    write: &mut impl FnMut(&Resource, Vec<Span<'static>>) -> io::Result<()>,
+) -> io::Result<Result<Recovered, String>> {
+    let files: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
+    let (mut batch, mut bytes, mut process, mut written) = (Vec::new(), 0, Resource::default(), Ok(()));
+    let recovered = recover(&files, |resource, span| {
+        if written.is_err() {
+            return;
+        }
+        bytes += weight(span);
+        batch.push(span.clone().into_owned());
+        if batch.len() >= BATCH || bytes >= BATCH_BYTES {
+            written = write(resource, std::mem::take(&mut batch));
+            bytes = 0;
+        } else if batch.len() == 1 {
+            process.clone_from(resource);
+        }
+    });
+    written?;
+    if !batch.is_empty() {
+        write(&process, batch)?;
+    }
+    Ok(match recovered {
+        Ok(recovered) if recovered.damaged == 0 => Ok(recovered),
+        Ok(Recovered { damaged, spans, .. }) => {
+            Err(format!("{damaged} bytes are damaged; the {spans} spans in the others were recovered"))
+        }
+        Err(error) => Err(error.to_string()),
+    })
+}
+
+/// What a span of one's own occupies, about.
+fn weight(span: &Span<'_>) -> usize {
+    let optional = [&span.input, &span.output, &span.status_message, &span.model, &span.version];
+    let code = span.code.iter().map(|code| code.function.len() + code.file.len());
+    let attributes = &*span.attributes;
+    let scope = [&attributes.session, &attributes.user].into_iter().flatten().chain(&attributes.tags);
+    let metadata = [&span.metadata, &attributes.metadata].into_iter().flatten();
+    size_of::<Span<'_>>()
+        + span.name.len()
+        + optional.into_iter().flatten().map(|text| text.len()).sum::<usize>()
+        + code.sum::<usize>()
+        + scope.map(String::len).sum::<usize>()
+        + metadata.map(|(key, value)| key.len() + weight_of(value)).sum::<usize>()
+}
+
+fn weight_of(value: &Value) -> usize {
+    size_of::<Value>()
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(weight_of).sum(),
+            Value::Object(members) => members.iter().map(|(key, value)| key.len() + weight_of(value)).sum(),
+            _ => 0,
+        }
 }

@@ -35,12 +35,18 @@ pub struct Recovered {
 }
 
 /// The entries of one span.
-#[derive(Default)]
 struct Found<'a> {
-    start: Option<Entry<'a>>,
+    start: Entry<'a>,
     attributes: Option<usize>,
     changes: Vec<Entry<'a>>,
     end: Option<Entry<'a>>,
+}
+
+/// The attributes of a number, read when a start names it.
+enum Stamp<'a> {
+    Unread(Entry<'a>),
+    /// In [`Book::attributes`].
+    At(usize),
 }
 
 /// Everything in the files, borrowed from them.
@@ -50,14 +56,15 @@ struct Book<'a> {
     sites: HashMap<u64, SiteNote<'static>>,
     clocks: Vec<(u64, ClockNote)>,
     attributes: Vec<TraceAttributes>,
-    /// Span ids in the order of their first entry.
+    /// Span ids in the order of their starts.
     order: Vec<u64>,
     spans: HashMap<u64, Found<'a>>,
 }
 
 /// Reads the files of one process and gives every span of which the start is there: with its end, or *interrupted*.
 ///
-/// The files may hold any bytes: what is no entry ends its chunk. Memory grows with the files' size alone.
+/// The files may hold any bytes: what is no entry ends its chunk. Memory grows with the files' size alone: it
+/// stays below 64 times that size, which only files made for it come near, and is usually a small part of it.
 ///
 /// # Errors
 /// If there are spans and nothing to place them in time with.
@@ -74,8 +81,12 @@ pub fn recover(
     }
     all.sort_by_key(|chunk| chunk.sequence);
     let mut book = Book::default();
-    for chunk in all {
+    for chunk in &all {
         recovered.damaged += book.read(chunk.entries) as u64;
+    }
+    // An end may lie in an older chunk than its start. Those without a start are not worth any memory.
+    for chunk in &all {
+        book.join(chunk.entries);
     }
     book.clocks.sort_by_key(|(ticks, _)| *ticks);
     if book.clocks.is_empty() && !book.spans.is_empty() {
@@ -96,17 +107,15 @@ pub fn recover(
 }
 
 impl<'a> Book<'a> {
-    /// Reads a chunk's entries. How many bytes at its end are none.
+    /// Reads a chunk's starts, and what the process noted of itself. How many bytes at the chunk's end are no entries.
     fn read(&mut self, mut bytes: &'a [u8]) -> usize {
-        let mut stamps: Vec<(u64, usize)> = Vec::new();
+        let mut stamps: HashMap<u64, Stamp<'a>> = HashMap::new();
         while let Some((entry, len)) = Entry::read(bytes) {
             bytes = bytes.get(len..).unwrap_or_default();
             match entry.kind {
-                Kind::Start | Kind::Change | Kind::End => self.read_span(entry, &stamps),
-                Kind::Stamp => {
-                    stamps.push((entry.id(), self.attributes.len()));
-                    self.attributes.push(assemble::note(&entry).unwrap_or_default());
-                }
+                Kind::Start => self.read_start(entry, &mut stamps),
+                Kind::Change | Kind::End => {}
+                Kind::Stamp => drop(stamps.insert(entry.id(), Stamp::Unread(entry))),
                 Kind::Site => drop(assemble::note(&entry).map(|site| self.sites.insert(entry.id(), site))),
                 Kind::Clock => self.clocks.extend(assemble::note(&entry).map(|note| (entry.id(), note))),
                 Kind::Resource => self.resource = assemble::note(&entry).unwrap_or_default(),
@@ -115,32 +124,43 @@ impl<'a> Book<'a> {
         bytes.len()
     }
 
-    fn read_span(&mut self, entry: Entry<'a>, stamps: &[(u64, usize)]) {
-        let order = &mut self.order;
-        let found = self.spans.entry(entry.id()).or_insert_with(|| {
-            order.push(entry.id());
-            Found::default()
-        });
-        match entry.kind {
-            Kind::Start => {
-                let stamp = entry.start().stamp;
-                found.attributes =
-                    stamps.iter().rev().find(|(number, _)| *number == stamp).map(|(_, at)| *at);
-                found.start = Some(entry);
+    fn read_start(&mut self, start: Entry<'a>, stamps: &mut HashMap<u64, Stamp<'a>>) {
+        let all = &mut self.attributes;
+        let attributes = stamps.get_mut(&start.start().stamp).map(|stamp| match stamp {
+            Stamp::At(at) => *at,
+            Stamp::Unread(entry) => {
+                let at = all.len();
+                all.push(assemble::note(entry).unwrap_or_default());
+                *stamp = Stamp::At(at);
+                at
             }
-            Kind::End => found.end = Some(entry),
-            _ => found.changes.push(entry),
+        });
+        let found = Found { start, attributes, changes: Vec::new(), end: None };
+        // There twice, it was copied to another chunk.
+        if self.spans.insert(start.id(), found).is_none() {
+            self.order.push(start.id());
+        }
+    }
+
+    /// Adds a chunk's changes and ends to the spans that they name.
+    fn join(&mut self, mut bytes: &'a [u8]) {
+        while let Some((entry, len)) = Entry::read(bytes) {
+            bytes = bytes.get(len..).unwrap_or_default();
+            match (entry.kind, self.spans.get_mut(&entry.id())) {
+                (Kind::Change, Some(found)) => found.changes.push(entry),
+                (Kind::End, Some(found)) => found.end = Some(entry),
+                _ => {}
+            }
         }
     }
 
     fn span(&self, id: u64) -> Option<Span<'_>> {
         let found = self.spans.get(&id)?;
-        let start = found.start?;
-        let fixed = start.start();
+        let fixed = found.start.start();
         let parts = Parts {
             site: self.sites.get(&u64::from(fixed.site)),
             start: fixed,
-            input: start.payload(),
+            input: found.start.payload(),
             changes: &found.changes,
             end: found.end,
             attributes: found.attributes.and_then(|at| self.attributes.get(at)),

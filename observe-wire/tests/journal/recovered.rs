@@ -1,0 +1,165 @@
+//! What a well-formed journal gives.
+
+use std::{fs, io};
+
+use observe_model::{Span, SpanId, Status, Timestamp};
+use observe_wire::journal::{
+    Home, RecoverError, Recovered,
+    entry::{Ending, Field},
+    recover, recover_dead,
+};
+
+use crate::writer::{book, change, chunk, ended, small, stamp, start};
+
+fn spans(files: &[Vec<u8>]) -> (Result<Recovered, RecoverError>, Vec<Span<'static>>) {
+    let mut spans = Vec::new();
+    let files: Vec<_> = files.iter().map(Vec::as_slice).collect();
+    let recovered = recover(&files, |resource, span| {
+        assert_eq!(resource.project, "p");
+        spans.push(span.clone().into_owned());
+    });
+    (recovered, spans)
+}
+
+#[test]
+fn everything_that_was_written_is_found() {
+    let (recovered, spans) = spans(&[small()]);
+    assert_eq!(recovered, Ok(Recovered { spans: 3, interrupted: 1, damaged: 0 }));
+    let told: Vec<_> = spans
+        .iter()
+        .map(|s| (s.status, s.input.as_deref(), s.output.as_deref(), s.model.as_deref()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (Status::Error, Some(r#"{"question":"why?"}"#), None, None),
+            (Status::Ok, Some("[]"), Some(r#""a\"b""#), Some("small")),
+            (Status::Interrupted, Some("{}"), None, None),
+        ]
+    );
+    assert_eq!((spans[0].start, spans[0].end), (Timestamp(1_000_001), Some(Timestamp(1_001_001))));
+    assert_eq!(spans[0].status_message.as_deref(), Some("no answer"));
+    let sessions: Vec<_> = spans.iter().map(|s| s.attributes.session.as_deref()).collect();
+    assert_eq!(sessions, [Some("s"), Some("s"), None]);
+    assert_eq!(spans[1].parent_id, SpanId::from_int(1));
+}
+
+#[test]
+fn an_end_is_found_in_an_older_chunk_and_another_file_than_its_start() {
+    let ends = chunk(2, &[ended(1, Ending::Returned, "1"), change(1, Field::Name, r#""n""#)], 0);
+    let starts = chunk(3, &[start(1, 0, 0, "{}")], 0);
+    let (recovered, spans) = spans(&[starts, [book(), ends].concat()]);
+    assert_eq!(recovered, Ok(Recovered { spans: 1, interrupted: 0, damaged: 0 }));
+    assert_eq!((&*spans[0].name, spans[0].output.as_deref()), ("n", Some("1")));
+}
+
+#[test]
+fn a_start_that_is_there_twice_is_one_span_and_the_later_one_counts() {
+    let first = chunk(2, &[start(1, 0, 0, "{}")], 0);
+    let copy = chunk(3, &[stamp(9, "later"), start(1, 0, 9, "{}")], 0);
+    let (recovered, spans) = spans(&[[book(), copy, first].concat()]);
+    assert_eq!(recovered.map(|r| r.spans), Ok(1));
+    assert_eq!(spans[0].attributes.session.as_deref(), Some("later"));
+}
+
+#[test]
+fn numbers_of_stamps_are_a_chunks_own() {
+    let files = [book(), chunk(2, &[stamp(4, "s")], 0), chunk(3, &[start(1, 0, 4, "{}")], 0)];
+    assert_eq!(spans(&files).1[0].attributes.session, None);
+}
+
+#[test]
+fn ends_and_changes_without_a_start_give_nothing() {
+    let entries = [ended(1, Ending::Returned, "1"), change(2, Field::Output, "2")];
+    let (recovered, spans) = spans(&[book(), chunk(2, &entries, 0)]);
+    assert_eq!((recovered, spans.len()), (Ok(Recovered::default()), 0));
+}
+
+#[test]
+fn spans_without_a_clock_are_an_error_that_says_so() {
+    let (recovered, spans) = spans(&[chunk(2, &[start(1, 0, 0, "{}")], 0)]);
+    assert_eq!((recovered, spans.len()), (Err(RecoverError::NoClock), 0));
+}
+
+/// A process's directory below `root`, its process gone.
+fn dead(root: &std::path::Path, file: &[u8]) {
+    let home = Home::create(root).unwrap();
+    fs::write(home.file(1), file).unwrap();
+}
+
+#[test]
+fn a_dead_processs_journal_is_written_and_removed_and_a_living_ones_left_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let living = Home::create(root.path()).unwrap();
+    fs::write(living.file(1), small()).unwrap();
+    dead(root.path(), &small());
+    let mut written = 0;
+    let recovered = recover_dead(root.path(), |resource, spans| {
+        assert_eq!(resource.project, "p");
+        written += spans.len();
+        Ok(())
+    });
+    assert_eq!((recovered.unwrap().spans, written), (3, 3));
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+    assert!(living.file(1).exists());
+}
+
+#[test]
+fn a_journal_whose_spans_could_not_be_written_stays() {
+    let root = tempfile::tempdir().unwrap();
+    dead(root.path(), &small());
+    let failed = recover_dead(root.path(), |_, _| Err(io::Error::other("the disk is full")));
+    assert_eq!(failed.unwrap_err().to_string(), "the disk is full");
+    assert_eq!(recover_dead(root.path(), |_, _| Ok(())).unwrap().spans, 3);
+}
+
+#[test]
+fn a_damaged_journal_gives_what_can_be_read_and_is_set_aside() {
+    let root = tempfile::tempdir().unwrap();
+    let mut file = small();
+    file.extend(b"no chunk");
+    dead(root.path(), &file);
+    let mut written = 0;
+    let mut recover = || {
+        recover_dead(root.path(), |_, spans| {
+            written += spans.len();
+            Ok(())
+        })
+    };
+    let error = recover().unwrap_err().to_string();
+    assert!(
+        error.ends_with(".damaged: 8 bytes are damaged; the 3 spans in the others were recovered"),
+        "{error}"
+    );
+    assert_eq!(recover().unwrap(), Recovered::default(), "it is not read again");
+    assert_eq!(written, 3);
+}
+
+#[test]
+fn a_journal_larger_than_any_process_writes_is_set_aside_unread() {
+    let root = tempfile::tempdir().unwrap();
+    let home = Home::create(root.path()).unwrap();
+    for number in 0..3 {
+        fs::File::create(home.file(number)).unwrap().set_len(60 << 20).unwrap();
+    }
+    drop(home);
+    let error = recover_dead(root.path(), |_, _| Ok(())).unwrap_err().to_string();
+    assert!(error.contains("larger than 134217728 bytes"), "{error}");
+    assert!(fs::read_dir(root.path()).unwrap().all(|e| e.unwrap().path().extension().is_some()));
+}
+
+#[test]
+fn spans_with_large_attributes_are_written_a_few_at_a_time() {
+    let session = "s".repeat(1 << 20);
+    let entries: Vec<_> =
+        [stamp(1, &session)].into_iter().chain((1..=40).map(|n| start(n, 0, 1, "{}"))).collect();
+    let root = tempfile::tempdir().unwrap();
+    dead(root.path(), &[book(), chunk(2, &entries, 0)].concat());
+    let mut batches = Vec::new();
+    let recovered = recover_dead(root.path(), |_, spans| {
+        batches.push(spans.len());
+        Ok(())
+    });
+    assert_eq!(recovered.unwrap().spans, 40);
+    assert!(batches.iter().all(|spans| *spans <= 4), "{batches:?}");
+}
