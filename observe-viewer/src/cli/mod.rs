@@ -1,6 +1,7 @@
 //! What can be said on the command line, and what happens then.
 
 mod lists;
+mod recover;
 mod text;
 mod tree;
 
@@ -55,6 +56,15 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Bring what killed processes had recorded into the database
+    ///
+    /// A program that records does so too, when it starts. Journals lie in the directory `journal` beside the database;
+    /// those of running processes are left alone.
+    Recover {
+        /// Print JSON instead: `spans`, and how many of them are `interrupted`
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Args)]
@@ -94,6 +104,8 @@ enum Failure {
     Viewer(#[from] ViewerError),
     #[error("there is no trace {0} in the database: `observe traces` lists those that are")]
     NoSuchTrace(TraceId),
+    #[error("what a killed process recorded could not be recovered in full: {0}")]
+    Recover(#[source] io::Error),
     #[error("cannot write the answer ({0})")]
     Output(#[from] io::Error),
     #[error("cannot write the answer as JSON ({0})")]
@@ -146,6 +158,14 @@ fn run(Command { action, database }: Command) -> Result<(), Failure> {
             let trace = SqliteStore::open_read_only(&database)?.trace(id)?;
             let trace = trace.ok_or(Failure::NoSuchTrace(id))?;
             if as_json { json(&mut out, &trace)? } else { tree::trace(&mut out, &trace)? }
+        }
+        Action::Recover { json: as_json } => {
+            let recovered = recover::recover(&database)?;
+            if as_json {
+                json(&mut out, &recover::as_json(&recovered))?;
+            } else {
+                recover::tell(&mut out, &recovered)?;
+            }
         }
     }
     Ok(out.flush()?)

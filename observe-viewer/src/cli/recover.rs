@@ -1,0 +1,48 @@
+//! What processes that were killed had recorded, into the database.
+
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+use observe_store::{SqliteStore, Store};
+use observe_wire::journal::{Recovered, recover_dead};
+use serde_json::json;
+
+use super::Failure;
+
+/// Recovers the journals beside the database whose processes are gone. The database is opened, and made if need be, for
+/// the first spans.
+pub(super) fn recover(database: &Path) -> Result<Recovered, Failure> {
+    let mut store: Option<SqliteStore> = None;
+    let root = database.with_file_name("journal");
+    recover_dead(&root, |resource, spans| {
+        let open = match store.take() {
+            Some(store) => store,
+            None => open(database)?,
+        };
+        store.insert(open).write(resource, &spans).map_err(io::Error::other)
+    })
+    .map_err(Failure::Recover)
+}
+
+fn open(database: &Path) -> io::Result<SqliteStore> {
+    let store = SqliteStore::open(database).map_err(io::Error::other)?;
+    if let Some(path) = store.set_aside() {
+        let mut err = io::stderr();
+        writeln!(err, "observe: the database was damaged; it was set aside as {}", path.display())?;
+    }
+    Ok(store)
+}
+
+/// One line.
+pub(super) fn tell(out: &mut impl Write, recovered: &Recovered) -> io::Result<()> {
+    match recovered.spans {
+        0 => writeln!(out, "nothing to recover"),
+        spans => writeln!(out, "recovered {spans} spans, {} of them interrupted", recovered.interrupted),
+    }
+}
+
+pub(super) fn as_json(recovered: &Recovered) -> serde_json::Value {
+    json!({ "spans": recovered.spans, "interrupted": recovered.interrupted })
+}

@@ -1,0 +1,119 @@
+//! `observe recover`, as a user runs it.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use observe_model::{Resource, Status, Timestamp, TraceId};
+use observe_store::{SqliteStore, Store};
+use observe_wire::journal::{
+    Home,
+    chunk::{CAPACITY_AT, COMMITTED_AT, HEADER, MAGIC},
+    entry::{self, Ending, Kind, PAYLOAD},
+    notes::ClockNote,
+};
+use serde_json::Value;
+
+const TRACE: u128 = 9;
+
+fn entry(kind: Kind, code: u8, fixed: &[u8], payload: &[u8]) -> Vec<u8> {
+    let len = entry::HEADER + fixed.len() + payload.len();
+    let header = entry::header(kind, code, PAYLOAD, u32::try_from(len).unwrap());
+    let mut bytes = [&header, fixed, payload].concat();
+    bytes.resize(len.next_multiple_of(entry::ALIGN), 0);
+    bytes
+}
+
+/// A chunk with two spans, of which the second has no end.
+fn journal() -> Vec<u8> {
+    let clock = ClockNote { wall: Timestamp(1_700_000_000_000_000_000), nanos_per_tick: 1.0 };
+    let resource = Resource { project: "killed".into(), ..Resource::default() };
+    // Span, ticks, parent, trace in two halves, stamp, place.
+    let start = |span: u64, parent: u64| {
+        let fixed = [span, 10, parent, TRACE as u64, 0, 0, 1].map(u64::to_le_bytes).concat();
+        entry(Kind::Start, 0, &fixed, b"{}")
+    };
+    let entries = [
+        entry(Kind::Resource, 0, &[0; 8], &serde_json::to_vec(&resource).unwrap()),
+        entry(Kind::Clock, 0, &[0; 8], &serde_json::to_vec(&clock).unwrap()),
+        start(1, 0),
+        start(2, 1),
+        entry(Kind::End, Ending::Returned as u8, &entry::end(1, 20), b"42"),
+    ]
+    .concat();
+    let mut chunk = vec![0; HEADER];
+    let mut put = |at: usize, n: u64| chunk[at..at + 8].copy_from_slice(&n.to_le_bytes());
+    put(0, MAGIC);
+    put(CAPACITY_AT, (HEADER + entries.len()) as u64);
+    put(COMMITTED_AT, entries.len() as u64);
+    chunk.extend(entries);
+    chunk
+}
+
+/// A process's directory with this file in it; the process lives for as long as what is returned.
+fn process(directory: &Path, file: &[u8]) -> Home {
+    let home = Home::create(&directory.join("journal")).unwrap();
+    fs::write(home.file(1), file).unwrap();
+    home
+}
+
+fn recover(directory: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_observe"));
+    command.arg("recover").args(args).env("OBSERVE_DIR", directory).output().unwrap()
+}
+
+fn stdout(output: &Output) -> &str {
+    assert!(output.status.success(), "{output:?}");
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+#[test]
+fn what_a_killed_process_recorded_comes_into_the_database_once() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(process(directory.path(), &journal()));
+    let output = recover(directory.path(), &[]);
+    assert_eq!(stdout(&output), "recovered 2 spans, 1 of them interrupted\n");
+    let store = SqliteStore::open_read_only(directory.path().join("observe.db")).unwrap();
+    let trace = store.trace(TraceId::from_int(TRACE).unwrap()).unwrap().unwrap();
+    let told: Vec<_> = trace.spans.iter().map(|s| s.status).collect();
+    assert_eq!((told, &*trace.summary.project), (vec![Status::Ok, Status::Interrupted], "killed"));
+    assert_eq!(stdout(&recover(directory.path(), &[])), "nothing to recover\n");
+}
+
+#[test]
+fn the_counts_are_json_on_request_and_the_database_any_file() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(process(directory.path(), &journal()));
+    let database = directory.path().join("mine.db");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let args = ["--json", "--database", database.to_str().unwrap()];
+    let told: Value = serde_json::from_str(stdout(&recover(elsewhere.path(), &args))).unwrap();
+    assert_eq!(told, serde_json::json!({ "spans": 2, "interrupted": 1 }));
+    assert!(database.exists());
+}
+
+#[test]
+fn a_running_processs_journal_is_left_alone_and_no_database_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = process(directory.path(), &journal());
+    assert_eq!(stdout(&recover(directory.path(), &[])), "nothing to recover\n");
+    assert!(home.file(1).exists() && !directory.path().join("observe.db").exists());
+}
+
+#[test]
+fn damage_is_said_and_fails_and_what_can_be_read_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(process(directory.path(), &[journal(), b"damage".to_vec()].concat()));
+    let output = recover(directory.path(), &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.starts_with("observe: ") && said.contains(".damaged: 6 bytes are damaged; the 2 spans"),
+        "{said}"
+    );
+    let store = SqliteStore::open_read_only(directory.path().join("observe.db")).unwrap();
+    assert!(store.trace(TraceId::from_int(TRACE).unwrap()).unwrap().is_some());
+    assert_eq!(stdout(&recover(directory.path(), &[])), "nothing to recover\n");
+}
