@@ -163,3 +163,10 @@ fn spans_with_large_attributes_are_written_a_few_at_a_time() {
     assert_eq!(recovered.unwrap().spans, 40);
     assert!(batches.iter().all(|spans| *spans <= 4), "{batches:?}");
 }
+
+/// What the fuzzer begins with is a journal of today's format.
+#[test]
+fn the_fuzzers_seed_is_the_small_journal() {
+    let seed = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/journal/small")).unwrap();
+    assert_eq!(seed, small(), "write what `small` gives to fuzz/seeds/journal/small");
+}

@@ -3,7 +3,7 @@
 use observe_model::{Level, Resource, SpanType, Timestamp, TraceAttributes};
 use observe_wire::journal::{
     chunk::{CAPACITY_AT, COMMITTED_AT, HEADER as CHUNK_HEADER, MAGIC, SEQUENCE_AT},
-    entry::{ALIGN, Ending, Field, HEADER, Kind, PAYLOAD, RAW, RAW_STRING, Start, end, header},
+    entry::{ALIGN, Ending, Field, HEADER, Kind, PAYLOAD, RAW, RAW_STRING, end, header},
     notes::{ClockNote, SiteNote},
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
@@ -27,8 +27,9 @@ pub(crate) fn note(kind: Kind, id: u64, value: &impl Serialize) -> Vec<u8> {
 }
 
 pub(crate) fn start(span: u64, parent: u64, stamp: u64, input: &str) -> Vec<u8> {
-    let fixed = Start { span, ticks: 1_000 + span, parent, trace: TRACE, stamp, site: 1 };
-    entry(Kind::Start, 0, PAYLOAD, &fixed.to_bytes(), input.as_bytes())
+    // Trace in two halves.
+    let fixed = [span, 1_000 + span, parent, TRACE as u64, (TRACE >> 64) as u64, stamp, 1];
+    entry(Kind::Start, 0, PAYLOAD, &fixed.map(u64::to_le_bytes).concat(), input.as_bytes())
 }
 
 pub(crate) fn change(span: u64, field: Field, json: &str) -> Vec<u8> {
