@@ -170,7 +170,7 @@ impl Start {
     }
 
     /// Begins a span at `at`, and puts in force what belongs to the inside of the call, be it recorded or not.
-    #[inline]
+    #[inline(always)]
     fn begin(&mut self, site: &'static Site, at: Context) {
         let mut inner = at;
         if !inner.has_trace() {
@@ -217,7 +217,7 @@ impl Start {
     }
 
     /// Writes the start of the span that is in force, and gives its id.
-    #[inline]
+    #[inline(always)]
     fn commit(&mut self) -> Option<SpanId> {
         let mut draft = self.draft.take()?;
         if self.fields {
@@ -236,7 +236,7 @@ impl Start {
             stamp: inner.stamp,
             site: self.site,
         };
-        draft.commit(0, &start.to_bytes(), self.fields);
+        draft.commit(0, self.fields, |bytes| start.write(bytes));
         inner.span()
     }
 }
@@ -247,7 +247,7 @@ fn end(span: SpanId, ending: Ending, payload: impl FnOnce(&mut Draft) -> bool) {
     let ticks = clock::ticks();
     if let Ok(mut draft) = Draft::begin::<16>(Kind::End, 0) {
         let filled = payload(&mut draft);
-        draft.commit(ending as u8, &entry::end(span.to_int(), ticks), filled);
+        draft.commit(ending as u8, filled, |bytes| *bytes = entry::end(span.to_int(), ticks));
     }
 }
 
@@ -264,7 +264,7 @@ fn end_with_text(span: SpanId, ending: Ending, text: &str) {
 pub(crate) fn change(span: SpanId, field: Field, payload: impl FnOnce(&mut Draft)) {
     if let Ok(mut draft) = Draft::begin::<8>(Kind::Change, 0) {
         payload(&mut draft);
-        draft.commit(field as u8, &span.to_int().to_le_bytes(), true);
+        draft.commit(field as u8, true, |bytes| *bytes = span.to_int().to_le_bytes());
     }
 }
 

@@ -230,9 +230,8 @@ impl Table {
         let mut order = std::mem::take(&mut self.order);
         order.retain(|&number| {
             let Some(reading) = self.chunks.get_mut(number) else { return false };
-            // First the count, then the length: a thread that left after the count was taken may have written more.
-            let is_left = Arc::strong_count(&reading.chunk) == 1;
-            if !is_left || reading.read < reading.chunk.committed().len() {
+            // First this, then the length: what a thread writes until it leaves counts.
+            if !Chunk::is_left(&reading.chunk) || reading.read < reading.chunk.committed().len() {
                 return true;
             }
             reading.left += 1;

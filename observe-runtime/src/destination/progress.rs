@@ -30,38 +30,52 @@ impl Delivered {
 /// A destination's counts, shared with those who wait for them.
 #[derive(Debug, Default)]
 pub struct Progress {
-    counts: Mutex<Delivered>,
+    state: Mutex<State>,
     changed: Condvar,
 }
 
+#[derive(Debug, Default)]
+struct State {
+    counts: Delivered,
+    /// It is busy with what it does before the first span.
+    begins: bool,
+}
+
 impl Progress {
-    fn counts(&self) -> MutexGuard<'_, Delivered> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The counts now.
     pub fn get(&self) -> Delivered {
-        self.counts().clone()
+        self.state().counts.clone()
     }
 
     /// Changes the counts and tells those who wait.
     pub fn update(&self, change: impl FnOnce(&mut Delivered)) {
-        change(&mut self.counts());
+        change(&mut self.state().counts);
         self.changed.notify_all();
     }
 
-    /// Waits until `accepted` spans have arrived or are lost, or until `deadline`; gives the counts then.
+    /// Says that the destination is busy with what it does before the first span, or that it no longer is.
+    pub(crate) fn set_begins(&self, begins: bool) {
+        self.state().begins = begins;
+        self.changed.notify_all();
+    }
+
+    /// Waits until the destination has begun and `accepted` spans have arrived or are lost, or until `deadline`; gives
+    /// the counts then.
     pub fn wait(&self, accepted: u64, deadline: Instant) -> Delivered {
-        let mut counts = self.counts();
-        while counts.sent + counts.failed < accepted {
+        let mut state = self.state();
+        while state.begins || state.counts.sent + state.counts.failed < accepted {
             let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|d| !d.is_zero()) else {
                 break;
             };
-            counts = match self.changed.wait_timeout(counts, left) {
-                Ok((counts, _)) => counts,
+            state = match self.changed.wait_timeout(state, left) {
+                Ok((state, _)) => state,
                 Err(poisoned) => poisoned.into_inner().0,
             };
         }
-        counts.clone()
+        state.counts.clone()
     }
 }

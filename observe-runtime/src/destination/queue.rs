@@ -107,6 +107,7 @@ fn work(
     let said = Once::new();
     // A panic here is as one in `write`: the sink is tried again with the first batch.
     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sink.begin()));
+    progress.set_begins(false);
     for batch in batches {
         let count = batch.spans.len() as u64;
         let result =
@@ -135,13 +136,17 @@ impl<S: Sink> Destination for Queue<S> {
         let (working, done) = mpsc::channel();
         let (resource, waiting, progress) =
             (resource.clone(), Arc::clone(&self.waiting), Arc::clone(&self.progress));
+        self.progress.set_begins(true);
         let spawned = thread::Builder::new().name(format!("observe-{}", self.name)).spawn(move || {
             work(sink, &resource, &batches, &waiting, &progress);
             drop::<Sender<()>>(working);
         });
         match spawned {
             Ok(_) => (self.sender, self.done) = (Some(sender), Some(done)),
-            Err(error) => Once::new().say(&format!("destination {}: no thread for it: {error}", self.name)),
+            Err(error) => {
+                self.progress.set_begins(false);
+                Once::new().say(&format!("destination {}: no thread for it: {error}", self.name));
+            }
         }
     }
 

@@ -11,7 +11,9 @@
 //! 2. There is at most one [`Tail`] per chunk: [`Chunk::open`] makes it and takes the chunk by value, and only a chunk
 //!    that nobody else holds can be had by value again ([`Chunk::reclaim`]).
 //! 3. Bytes below `committed` never change while the chunk is shared; only the tail touches bytes at or above it.
-//! 4. `committed` only grows while the chunk is shared, by a store with `Release` that follows the writes it covers;
+//! 4. A tail's `pending` bytes in front of `next` and the `left` bytes from there on are the chunk's bytes above
+//!    `committed`, all of them.
+//! 5. `committed` only grows while the chunk is shared, by a store with `Release` that follows the writes it covers;
 //!    readers load it with `Acquire`.
 #![allow(unsafe_code)]
 
@@ -109,7 +111,7 @@ pub(crate) struct Chunk {
     _segment: std::sync::Arc<Segment>,
 }
 
-// SAFETY: invariants 2 to 4 order every access to the memory.
+// SAFETY: invariants 2 to 5 order every access to the memory.
 unsafe impl Send for Chunk {}
 // SAFETY: as above; `&Chunk` gives read access to committed bytes alone.
 unsafe impl Sync for Chunk {}
@@ -131,7 +133,7 @@ impl Chunk {
     pub(crate) fn committed(&self) -> &[u8] {
         let len = self.committed.load();
         self.watch.read(0..len);
-        // SAFETY: invariants 1, 3 and 4: these bytes are written, visible and final while `self` is shared.
+        // SAFETY: invariants 1, 3 and 5: these bytes are written, visible and final while `self` is shared.
         unsafe { std::slice::from_raw_parts(self.header.as_ptr().add(HEADER), len) }
     }
 
@@ -147,14 +149,13 @@ impl Chunk {
         self.put_number(SEQUENCE_AT, sequence);
         // SAFETY: a capacity is larger than the header.
         let memory = unsafe { self.header.add(HEADER) };
-        let capacity = self.capacity - HEADER;
+        let left = self.capacity - HEADER;
         let chunk = Arc::new(self);
-        (Tail { memory, committed: 0, capacity, chunk: Arc::clone(&chunk) }, chunk)
+        (Tail { next: memory, left, pending: 0, chunk: Arc::clone(&chunk) }, chunk)
     }
 
     /// Whether the tail is gone and nobody else reads: what [`Chunk::committed`] gives from now on is all that there will
     /// be. The count alone does not say that: reading it orders nothing.
-    #[allow(dead_code, reason = "for the collector, which asks the count itself so far")]
     pub(crate) fn is_left(handle: &Arc<Self>) -> bool {
         let is_left = Arc::strong_count(handle) == 1;
         fence(Ordering::Acquire);
@@ -167,13 +168,14 @@ impl Chunk {
     }
 }
 
-/// The right to write a chunk.
+/// The right to write a chunk. What is written is pending until it is committed.
 pub(crate) struct Tail {
-    /// The first byte behind the header.
-    memory: NonNull<u8>,
-    committed: usize,
-    /// Bytes behind the header.
-    capacity: usize,
+    /// The first free byte.
+    next: NonNull<u8>,
+    /// Free bytes.
+    left: usize,
+    /// Bytes written since the last commit.
+    pending: usize,
     chunk: Arc<Chunk>,
 }
 
@@ -181,23 +183,51 @@ pub(crate) struct Tail {
 unsafe impl Send for Tail {}
 
 impl Tail {
-    /// The bytes that are not yet committed, down to the end of the chunk. What they hold is left over or zero.
-    #[inline]
+    /// The free bytes, down to the end of the chunk. What they hold is left over or zero.
+    #[inline(always)]
     pub(crate) fn free(&mut self) -> &mut [u8] {
-        self.chunk.watch.write(self.committed..self.capacity);
-        // SAFETY: invariants 1 to 3: initialised memory above `committed`, which only this tail touches.
-        unsafe {
-            std::slice::from_raw_parts_mut(
-                self.memory.as_ptr().add(self.committed),
-                self.capacity - self.committed,
-            )
-        }
+        self.chunk.watch.write(self.end()..self.end() + self.left);
+        // SAFETY: invariants 1 to 4: initialised memory above `committed`, which only this tail touches.
+        unsafe { std::slice::from_raw_parts_mut(self.next.as_ptr(), self.left) }
+    }
+
+    /// The bytes that are written and not committed.
+    #[inline(always)]
+    pub(crate) fn pending(&mut self) -> &mut [u8] {
+        self.chunk.watch.write(self.committed()..self.end());
+        // SAFETY: as for `free`.
+        unsafe { std::slice::from_raw_parts_mut(self.next.as_ptr().sub(self.pending), self.pending) }
+    }
+
+    /// How many bytes are written and not committed.
+    #[inline(always)]
+    pub(crate) fn pending_len(&self) -> usize {
+        self.pending
     }
 
     /// How many bytes are free.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn room(&self) -> usize {
-        self.capacity - self.committed
+        self.left
+    }
+
+    /// Counts the first `len` free bytes as written; as many as there are if `len` is more.
+    #[inline(always)]
+    pub(crate) fn advance(&mut self, len: usize) {
+        let len = len.min(self.left);
+        // SAFETY: invariant 4: `len` bytes from `next` on are inside the chunk.
+        self.next = unsafe { self.next.add(len) };
+        self.left -= len;
+        self.pending += len;
+    }
+
+    /// Takes back what is written, down to the first `len` bytes since the last commit.
+    pub(crate) fn rewind(&mut self, len: usize) {
+        let back = self.pending.saturating_sub(len);
+        // SAFETY: invariant 4: `pending` bytes in front of `next` are inside the chunk.
+        self.next = unsafe { self.next.sub(back) };
+        self.left += back;
+        self.pending -= back;
     }
 
     /// Bytes that the chunk takes from the pool.
@@ -205,18 +235,30 @@ impl Tail {
         self.chunk.capacity
     }
 
-    /// How many bytes are committed.
-    pub(crate) fn committed(&self) -> usize {
-        self.committed
+    /// How many bytes are written, committed or not.
+    #[inline(always)]
+    fn end(&self) -> usize {
+        self.chunk.capacity - HEADER - self.left
     }
 
-    /// Makes the first `len` free bytes visible to the reader; as many as there are if `len` is more.
-    #[inline]
-    pub(crate) fn commit(&mut self, len: usize) {
-        let end = self.committed + len.min(self.room());
-        self.chunk.watch.write(self.committed..end);
-        self.committed = end;
+    /// How many bytes are committed.
+    pub(crate) fn committed(&self) -> usize {
+        self.end() - self.pending
+    }
+
+    /// Makes what is written visible to the reader.
+    #[inline(always)]
+    pub(crate) fn publish(&mut self) {
+        let end = self.end();
+        self.chunk.watch.write(end - self.pending..end);
+        self.pending = 0;
         self.chunk.committed.store(end);
+    }
+
+    /// Makes the first `len` free bytes visible to the reader, with what is pending.
+    pub(crate) fn commit(&mut self, len: usize) {
+        self.advance(len);
+        self.publish();
     }
 }
 

@@ -66,18 +66,16 @@ impl Drop for Busy {
 pub(crate) struct Draft {
     tail: Tail,
     _busy: Busy,
+    /// The number that a start names.
+    stamp: u64,
+    /// Length of header and fixed part.
+    fixed: usize,
     kind: Kind,
     flags: u8,
     /// A piece found no room; the payload is lost.
     full: bool,
     /// The thread took this chunk for this entry.
     fresh: bool,
-    /// The number that a start names.
-    stamp: u64,
-    /// Length of header and fixed part.
-    fixed: usize,
-    /// Bytes written so far, header included.
-    len: usize,
 }
 
 impl Draft {
@@ -91,22 +89,24 @@ impl Draft {
         let (busy, fixed) = (Busy, HEADER + N);
         let kept = LOCAL.with(|local| local.replace_tail(None));
         let is_defined = stamp == 0 || LOCAL.with(|local| local.stamp.get()) == stamp;
-        let (tail, fresh) = match kept {
+        let (mut tail, fresh) = match kept {
             Some(tail) if is_defined && tail.room() >= fixed => (tail, false),
             kept => begin_anew(kept, kind, fixed, stamp)?,
         };
-        Ok(Self { tail, _busy: busy, kind, flags: 0, full: false, fresh, stamp, fixed, len: fixed })
+        tail.advance(fixed);
+        Ok(Self { tail, _busy: busy, stamp, fixed, kind, flags: 0, full: false, fresh })
     }
 
     /// Bytes of payload so far.
     #[inline(always)]
     pub(crate) fn mark(&self) -> usize {
-        self.len - self.fixed
+        self.tail.pending_len() - self.fixed
     }
 
     /// Takes the payload back to an earlier [`Draft::mark`].
     pub(crate) fn truncate(&mut self, mark: usize) {
-        self.len = self.len.min(self.fixed.saturating_add(mark));
+        let keep = self.fixed.saturating_add(mark);
+        self.tail.rewind(keep);
     }
 
     /// Whether the journal had no room for a piece, so that the payload is lost.
@@ -121,7 +121,7 @@ impl Draft {
         match self.reserve(bytes.len()) {
             Some(room) => {
                 room[..bytes.len()].copy_from_slice(bytes);
-                self.len += bytes.len();
+                self.tail.advance(bytes.len());
             }
             None => self.put_elsewhere(bytes),
         }
@@ -130,10 +130,10 @@ impl Draft {
     /// Appends a byte to the payload.
     #[inline(always)]
     pub(crate) fn put_byte(&mut self, byte: u8) {
-        match self.reserve(1).and_then(|room| room.first_mut()) {
+        match self.tail.free().first_mut() {
             Some(to) => {
                 *to = byte;
-                self.len += 1;
+                self.tail.advance(1);
             }
             None => self.put_elsewhere(&[byte]),
         }
@@ -144,31 +144,28 @@ impl Draft {
     #[inline(never)]
     fn put_elsewhere(&mut self, bytes: &[u8]) {
         if self.grow(bytes.len()) {
-            let len = self.len;
-            self.tail.free()[len..len + bytes.len()].copy_from_slice(bytes);
-            self.len += bytes.len();
+            self.tail.free()[..bytes.len()].copy_from_slice(bytes);
+            self.tail.advance(bytes.len());
         }
     }
 
     /// Room for at least `n` more bytes of payload in this chunk, to be followed by [`Draft::advance`].
     #[inline(always)]
     pub(crate) fn reserve(&mut self, n: usize) -> Option<&mut [u8]> {
-        let len = self.len;
-        self.tail.free().get_mut(len..).filter(|room| room.len() >= n)
+        Some(self.tail.free()).filter(|room| room.len() >= n)
     }
 
     /// Counts the first `n` bytes that [`Draft::reserve`] gave as written.
     #[inline(always)]
     pub(crate) fn advance(&mut self, n: usize) {
-        debug_assert!(n <= self.tail.room() - self.len);
-        self.len += n;
+        self.tail.advance(n);
     }
 
     /// The payload's first byte, if it has one.
     #[inline(always)]
     pub(crate) fn first(&mut self) -> Option<&mut u8> {
         let fixed = self.fixed;
-        self.tail.free().get_mut(fixed)
+        self.tail.pending().get_mut(fixed)
     }
 
     /// Marks the payload as holding raw segments.
@@ -182,12 +179,12 @@ impl Draft {
         if self.full {
             return false;
         }
-        let need = (self.len + more).saturating_mul(2);
-        let moved = ready(None, self.kind, need, self.stamp);
-        match moved {
+        let need = (self.tail.pending_len() + more).saturating_mul(2);
+        match ready(None, self.kind, need, self.stamp) {
             Ok((mut tail, _)) => {
-                let len = self.len;
-                tail.free()[..len].copy_from_slice(&self.tail.free()[..len]);
+                let written = self.tail.pending();
+                tail.free()[..written.len()].copy_from_slice(written);
+                tail.advance(written.len());
                 self.tail = tail;
                 self.fresh = true;
             }
@@ -196,24 +193,34 @@ impl Draft {
         !self.full
     }
 
-    /// Makes the entry visible to the collector. `payload` says whether it has one, which may be empty.
+    /// Makes the entry visible to the collector; `fixed` writes its fixed part. `payload` says whether it has one, which
+    /// may be empty.
     #[inline(always)]
-    pub(crate) fn commit<const N: usize>(mut self, code: u8, fixed: &[u8; N], payload: bool) {
+    pub(crate) fn commit<const N: usize>(
+        mut self,
+        code: u8,
+        payload: bool,
+        fixed: impl FnOnce(&mut [u8; N]),
+    ) {
         debug_assert_eq!(self.fixed, HEADER + N);
         let mut flags = self.flags | if payload { entry::PAYLOAD } else { 0 };
         if self.full {
-            (self.len, flags) = (self.fixed, entry::LOST);
+            let fixed = self.fixed;
+            self.tail.rewind(fixed);
+            flags = entry::LOST;
         }
-        // Fits: the room is a multiple of the alignment, and at least `len`.
-        let whole = self.len.next_multiple_of(entry::ALIGN);
-        let bytes = self.tail.free();
+        let (kind, tail) = (self.kind, &mut self.tail);
+        let len = tail.pending_len();
+        let bytes = tail.pending();
         if let Some(to) = bytes.first_chunk_mut::<HEADER>() {
-            *to = entry::header(self.kind, code, flags, self.len as u32);
+            *to = entry::header(kind, code, flags, len as u32);
         }
         if let Some(to) = bytes.get_mut(HEADER..).and_then(|bytes| bytes.first_chunk_mut::<N>()) {
-            *to = *fixed;
+            fixed(to);
         }
-        self.tail.commit(whole);
+        // Fits: room and entry together are a multiple of the alignment.
+        tail.advance(len.next_multiple_of(entry::ALIGN) - len);
+        tail.publish();
         pool::wrote();
         let Self { tail, fresh, .. } = self;
         if fresh {

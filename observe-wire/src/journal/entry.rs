@@ -164,17 +164,21 @@ impl Start {
     /// Its length.
     pub const LEN: usize = 56;
 
-    /// As it lies in an entry.
-    #[inline]
-    pub fn to_bytes(&self) -> [u8; Self::LEN] {
-        let mut b = [0; Self::LEN];
-        b[..8].copy_from_slice(&self.span.to_le_bytes());
-        b[8..16].copy_from_slice(&self.ticks.to_le_bytes());
-        b[16..24].copy_from_slice(&self.parent.to_le_bytes());
-        b[24..40].copy_from_slice(&self.trace.to_le_bytes());
-        b[40..48].copy_from_slice(&self.stamp.to_le_bytes());
-        b[48..52].copy_from_slice(&self.site.to_le_bytes());
-        b
+    /// Writes it as it lies in an entry.
+    #[inline(always)]
+    pub fn write(&self, to: &mut [u8; Self::LEN]) {
+        let words = [
+            self.span,
+            self.ticks,
+            self.parent,
+            self.trace as u64,
+            (self.trace >> 64) as u64,
+            self.stamp,
+            u64::from(self.site),
+        ];
+        for (to, word) in to.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+            *to = word.to_le_bytes();
+        }
     }
 }
 
@@ -283,7 +287,9 @@ mod tests {
     fn a_start_reads_back() {
         let start = Start { span: 1, ticks: 2, parent: 3, trace: 4 << 70, stamp: 5, site: 6 };
         let mut bytes = header(Kind::Start, 0, PAYLOAD, (HEADER + Start::LEN + 2) as u32).to_vec();
-        bytes.extend(start.to_bytes());
+        let mut fixed = [0; Start::LEN];
+        start.write(&mut fixed);
+        bytes.extend(fixed);
         bytes.extend(b"{}\0\0\0\0\0\0");
         let (entry, next) = Entry::read(&bytes).unwrap();
         assert_eq!(next, bytes.len());
