@@ -30,11 +30,13 @@ class Profile:
         return left
 
 
-def profile(command, env):
-    """Runs `command`; gives its `Profile` and what it printed."""
+def profile(command, env, begin=None):
+    """Runs `command`; gives its `Profile`, from the call of the function `begin` on, and what it printed."""
     with tempfile.TemporaryDirectory() as directory:
         out = os.path.join(directory, "out")
         valgrind = ["valgrind", "--quiet", "--tool=callgrind", "--separate-threads=yes", f"--callgrind-out-file={out}"]
+        if begin:
+            valgrind.append(f"--zero-before={begin}*")
         done = subprocess.run([*valgrind, *command], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if done.returncode:
             sys.exit(f"{' '.join(command)}: {done.stderr[-2000:]}")

@@ -36,7 +36,7 @@ BARS = {
 def measure(program, case, kind):
     """The `Profile` of the spans alone, and how many they are."""
     env = harness.environment(case)
-    runs = [callgrind.profile([program, case, kind, str(roots)], env) for roots in (FEW, MANY)]
+    runs = [callgrind.profile([program, case, kind, str(roots)], env, "cg::begin") for roots in (FEW, MANY)]
     for (_, printed), roots in zip(runs, (FEW, MANY)):
         expected = roots * (CHILDREN + 1)
         if case in ("observe_count", "observe_encode", "observe_local") and f'"arrived": {expected},' not in printed:

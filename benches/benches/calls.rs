@@ -17,6 +17,9 @@ use observe_benches::{
 
 const CHILDREN: u64 = 1000;
 
+/// Spans between two flushes, the same for all tracers: what each writes over again is as warm in the caches.
+const STRETCH: u64 = 2000;
+
 /// Bytes of prompts that may be recorded between two flushes.
 const BYTES: usize = 16 << 20;
 
@@ -81,7 +84,7 @@ impl Calls<'_> {
     fn sync<R: Root>(&mut self, tracer: &Tracer, name: &str, spans: u64, once: impl Fn()) {
         self.0.bench_function(name, |b| {
             b.iter_custom(|count| {
-                stretches(tracer, count, tracer.room / spans, |n| R::around(|| timed(n, &once)))
+                stretches(tracer, count, STRETCH / spans, |n| R::around(|| timed(n, &once)))
             });
         });
     }
@@ -90,7 +93,7 @@ impl Calls<'_> {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
         self.0.bench_function(name, |b| {
             b.iter_custom(|count| {
-                stretches(tracer, count, tracer.room / spans, |n| {
+                stretches(tracer, count, STRETCH / spans, |n| {
                     runtime.block_on(R::around_async(async {
                         let start = clock::thread();
                         for _ in 0..n {
@@ -108,7 +111,7 @@ impl Calls<'_> {
         let each = |n| R::around(|| timed(n, || shapes::children::<F, R>(CHILDREN)));
         self.0.bench_function(format!("threads/{threads}"), |b| {
             b.iter_custom(|count| {
-                stretches(tracer, count, tracer.room / CHILDREN / u64::from(threads), |n| {
+                stretches(tracer, count, STRETCH / CHILDREN / u64::from(threads), |n| {
                     let spent: Duration = thread::scope(|scope| {
                         let running: Vec<_> = (0..threads).map(|_| scope.spawn(|| each(n))).collect();
                         running.into_iter().filter_map(|thread| thread.join().ok()).sum()
@@ -121,7 +124,7 @@ impl Calls<'_> {
 
     fn prompt<F: Functions, R: Root>(&mut self, tracer: &Tracer, name: &str, bytes: usize) {
         let prompt: String = PROMPT.chars().cycle().take(bytes).collect();
-        let most = tracer.room.min((BYTES / bytes) as u64);
+        let most = STRETCH.min((BYTES / bytes) as u64);
         self.0.bench_function(format!("prompt/{name}"), |b| {
             b.iter_custom(|count| {
                 stretches(tracer, count, most, |n| {

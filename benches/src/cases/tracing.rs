@@ -72,7 +72,7 @@ fn counted(sampler: Sampler) -> Result<Tracer, String> {
         let done = provider.force_flush();
         Tally { arrived: ARRIVED.load(Ordering::Relaxed), dropped: u64::from(done.is_err()) }
     };
-    Ok(Tracer { room: 1000, flush: Box::new(flush) })
+    Ok(Tracer { room: 2000, flush: Box::new(flush) })
 }
 
 /// A tracer that sends, with the default settings but for the queue. It flushes once.
@@ -87,12 +87,12 @@ fn sending(queue: usize) -> Result<Tracer, String> {
         let _ = provider.shutdown_with_timeout(Duration::from_secs(300));
         Tally::default()
     };
-    Ok(Tracer { room: 1000, flush: Box::new(flush) })
+    Ok(Tracer { room: 2000, flush: Box::new(flush) })
 }
 
 pub(super) fn with<V: Visit>(case: &str, visit: V) -> Result<V::Result, String> {
     let tracer = match case {
-        "tracing_nosubscriber" => Tracer { room: 1000, flush: Box::new(Tally::default) },
+        "tracing_nosubscriber" => Tracer { room: 2000, flush: Box::new(Tally::default) },
         "tracing_unsampled" => counted(Sampler::AlwaysOff)?,
         "tracing_otel" => counted(Sampler::AlwaysOn)?,
         "tracing_otlp" => sending(2048)?,
