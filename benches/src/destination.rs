@@ -2,7 +2,7 @@
 
 use std::{hint::black_box, sync::Arc};
 
-use observe::destination::{Destination, Progress};
+use observe::destination::{Destination, Origin, Progress};
 use observe_model::{Resource, Span};
 use observe_wire::Encoder;
 
@@ -21,7 +21,7 @@ impl Destination for Count {
         "count"
     }
 
-    fn record(&mut self, span: &Span<'_>) {
+    fn record(&mut self, span: &Span<'_>, _origin: Origin) {
         black_box(span);
         self.spans += 1;
     }
@@ -60,9 +60,9 @@ impl Destination for Encode {
         self.encoder = Some(Encoder::new(resource));
     }
 
-    fn record(&mut self, span: &Span<'_>) {
+    fn record(&mut self, span: &Span<'_>, origin: Origin) {
         let Some(encoder) = &mut self.encoder else { return };
-        encoder.push(span);
+        encoder.push_from(origin, span);
         self.spans += 1;
         if encoder.len() >= BODY {
             self.send();

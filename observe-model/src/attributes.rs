@@ -1,5 +1,7 @@
 //! What every span of a scope is stamped with.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Metadata;
@@ -25,6 +27,13 @@ pub struct TraceAttributes {
 }
 
 impl TraceAttributes {
+    /// Those of a span that began in no scope.
+    #[inline]
+    pub fn none() -> &'static Self {
+        static NONE: LazyLock<TraceAttributes> = LazyLock::new(TraceAttributes::default);
+        &NONE
+    }
+
     /// Whether nothing is set.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

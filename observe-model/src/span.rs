@@ -1,6 +1,6 @@
 //! One step of a trace.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr, sync::LazyLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -144,7 +144,7 @@ pub struct Span<'a> {
     /// What came out, as JSON text.
     pub output: Option<Cow<'a, str>>,
     /// The span's own metadata.
-    pub metadata: Metadata,
+    pub metadata: Cow<'a, Metadata>,
     /// The model that was called.
     pub model: Option<Cow<'a, str>>,
     /// The tokens that the call used.
@@ -157,6 +157,12 @@ pub struct Span<'a> {
     pub code: Option<Code<'a>>,
     /// Session, user, tags and metadata of the scope it began in.
     pub attributes: Cow<'a, TraceAttributes>,
+}
+
+#[inline]
+fn no_metadata() -> &'static Metadata {
+    static NONE: LazyLock<Metadata> = LazyLock::new(Metadata::new);
+    &NONE
 }
 
 /// Where a function stands in the source; OpenTelemetry's `code.*` attributes.
@@ -172,6 +178,7 @@ pub struct Code<'a> {
 
 impl Span<'_> {
     /// A running span with nothing known but its ids, name and start.
+    #[inline(always)]
     pub fn begin<'a>(
         trace_id: TraceId,
         span_id: SpanId,
@@ -191,13 +198,13 @@ impl Span<'_> {
             end: None,
             input: None,
             output: None,
-            metadata: Metadata::new(),
+            metadata: Cow::Borrowed(no_metadata()),
             model: None,
             usage: Usage::default(),
             cost: None,
             version: None,
             code: None,
-            attributes: Cow::Owned(TraceAttributes::default()),
+            attributes: Cow::Borrowed(TraceAttributes::none()),
         }
     }
 
@@ -219,7 +226,7 @@ impl Span<'_> {
             end: self.end,
             input: own(self.input),
             output: own(self.output),
-            metadata: self.metadata,
+            metadata: Cow::Owned(self.metadata.into_owned()),
             model: own(self.model),
             usage: self.usage,
             cost: self.cost,

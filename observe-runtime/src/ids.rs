@@ -15,22 +15,22 @@ thread_local! {
 const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// The next number of this thread's sequence, mixed by SplitMix64's finaliser: a bijection, so none repeats on a thread.
+#[inline(always)]
 fn next() -> u64 {
-    STATE.with(|state| {
-        let mut x = state.get();
-        if x == 0 {
-            x = seed();
-        }
-        x = x.wrapping_add(STEP);
-        state.set(x);
-        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        x ^ (x >> 31)
-    })
+    let mut x = STATE.get();
+    if x == 0 {
+        x = seed();
+    }
+    x = x.wrapping_add(STEP);
+    STATE.set(x);
+    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    x ^ (x >> 31)
 }
 
 /// A start that differs between threads and processes: the standard library seeds its hasher from the system.
 #[cold]
+#[inline(never)]
 fn seed() -> u64 {
     RandomState::new().hash_one(std::process::id()) | 1
 }

@@ -67,6 +67,7 @@ pub fn start(settings: &Settings, destinations: Vec<Box<dyn Destination>>) -> Gu
         Collector::start(asks, destinations, settings.resource.clone(), anchor).map_err(Some)?;
         panic_text::listen();
         exit::on_exit(at_exit);
+        pool::set_wait(settings.overflow_wait);
         capture::set_limit(settings.capture_limit);
         switch::set_sample_rate(settings.sample_rate);
         switch::turn(true);

@@ -1,6 +1,6 @@
 //! What the environment says.
 
-use std::env;
+use std::{env, time::Duration};
 
 use observe_model::Resource;
 
@@ -20,6 +20,9 @@ pub struct Settings {
     pub sample_rate: f64,
     /// `OBSERVE_CAPTURE_LIMIT`: bytes of one captured value, the rest of which is cut. Default 1 MiB.
     pub capture_limit: usize,
+    /// `OBSERVE_OVERFLOW`: what becomes of a new span when the journal is full. `drop` (the default, zero) drops and
+    /// counts it; `wait:100ms` has its thread wait so long for room first.
+    pub overflow_wait: Duration,
     /// `OBSERVE_DEBUG`: says on stderr what it does. Default false.
     pub debug: bool,
 }
@@ -44,6 +47,7 @@ impl Settings {
             sample_rate: parsed("OBSERVE_SAMPLE_RATE", "a number from 0 to 1", rate).unwrap_or(1.0),
             capture_limit: parsed("OBSERVE_CAPTURE_LIMIT", "a number of bytes", |text| text.parse().ok())
                 .unwrap_or(capture::DEFAULT_LIMIT),
+            overflow_wait: parsed("OBSERVE_OVERFLOW", "drop, or wait:100ms", overflow).unwrap_or_default(),
             debug: parsed("OBSERVE_DEBUG", "true or false", boolean).unwrap_or(false),
         }
     }
@@ -62,6 +66,19 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
+/// `drop`, or `wait:` and a time in milliseconds or seconds.
+fn overflow(text: &str) -> Option<Duration> {
+    if text == "drop" {
+        return Some(Duration::ZERO);
+    }
+    let time = text.strip_prefix("wait:")?;
+    match (time.strip_suffix("ms"), time.strip_suffix('s')) {
+        (Some(millis), _) => millis.parse().ok().map(Duration::from_millis),
+        (None, Some(seconds)) => seconds.parse().ok().map(Duration::from_secs),
+        (None, None) => None,
+    }
+}
+
 fn parsed<T>(name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
     let text = var(name)?;
     let value = parse(text.trim());
@@ -77,4 +94,19 @@ fn program() -> String {
     path.as_deref()
         .and_then(|p| p.file_stem())
         .map_or_else(|| "default".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_overflow_policy_is_drop_or_a_time_to_wait() {
+        assert_eq!(overflow("drop"), Some(Duration::ZERO));
+        assert_eq!(overflow("wait:100ms"), Some(Duration::from_millis(100)));
+        assert_eq!(overflow("wait:2s"), Some(Duration::from_secs(2)));
+        for bad in ["", "wait", "wait:", "wait:5", "wait:ms", "wait:-1s", "block"] {
+            assert_eq!(overflow(bad), None, "{bad}");
+        }
+    }
 }

@@ -78,7 +78,7 @@ fn turn(session: &str, number: u64, question: &str, answer: &str) -> Vec<Span<'s
     let mut search = span("find_orders", SpanType::Retriever, Some("assist"), 10, 60);
     search.input = text(json!({ "query": question, "limit": 3 }));
     search.output = text(json!([{ "order": 1001, "score": 7.5, "big": 12345678901234567890_u64 }]));
-    search.metadata = json!({ "index": "orders" }).as_object().cloned().unwrap();
+    search.metadata = std::borrow::Cow::Owned(json!({ "index": "orders" }).as_object().cloned().unwrap());
 
     let mut tool = span("change_address", SpanType::Tool, Some("assist"), 70, 320);
     tool.input = text(json!({ "order": 1001, "lines": "1 Main Street\nSpringfield" }));

@@ -14,6 +14,6 @@ mod otlp;
 
 pub use otlp::{
     decoder::{DecodeError, Decoded, DecodedResource, Limits, SpanError, decode},
-    encoder::Encoder,
+    encoder::{Encoder, Origin},
     response::{ExportResponse, export_response},
 };

@@ -3,8 +3,8 @@
 //! A span that ended is given out one sweep later. By then every chunk has been read again, so what another thread
 //! said of the span before it ended has been seen as well.
 
+mod chunks;
 mod join;
-mod keep;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -17,6 +17,7 @@ use std::{
 };
 
 use observe_model::{Resource, Span};
+use observe_wire::Origin;
 
 use crate::{
     clock::Anchor,
@@ -89,8 +90,22 @@ impl Outlets {
         counts
     }
 
-    fn record(&mut self, span: &Span<'_>) {
-        self.each(|d| d.record(span));
+    /// [`Outlets::each`] for one span: once for every span, so it looks before it takes anything out.
+    #[inline]
+    fn record(&mut self, span: &Span<'_>, origin: Origin) {
+        let record =
+            |d: &mut Box<dyn Destination>| catch_unwind(AssertUnwindSafe(|| d.record(span, origin))).is_ok();
+        // Every destination gets the span, also behind one that panics.
+        let alive = self.0.iter_mut().fold(true, |alive, d| record(d) && alive);
+        if !alive {
+            self.take_out(span, origin);
+        }
+    }
+
+    /// Takes out the destinations that panic over this span.
+    #[cold]
+    fn take_out(&mut self, span: &Span<'_>, origin: Origin) {
+        self.each(|d| d.record(span, origin));
     }
 }
 
@@ -155,7 +170,7 @@ impl Collector {
         self.anchor.update();
         let read = self.table.read_journal();
         let outlets = &mut self.outlets;
-        let gave = self.table.give_ready(&self.anchor, |span| outlets.record(span));
+        let gave = self.table.give_ready(&self.anchor, |span, origin| outlets.record(span, origin));
         self.outlets.each(|d| d.hand_over(false));
         // Spans stay in the journal until those destinations have them that would find them there again.
         let counts = self.outlets.kept();
@@ -217,10 +232,10 @@ impl Collector {
         }
         self.shown_at = Instant::now();
         let outlets = &mut self.outlets;
-        self.table.give_running(&self.anchor, SHOW_AFTER, |span| {
+        self.table.give_running(&self.anchor, SHOW_AFTER, |span, origin| {
             outlets.each(|d| {
                 if d.wants_running() {
-                    d.record(span);
+                    d.record(span, origin);
                 }
             });
         });

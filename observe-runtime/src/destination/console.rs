@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt::Write as _, io::Write as _, sync::Arc};
 
 use observe_model::{Span, SpanId, Status, TraceId};
 
-use super::{Destination, Progress};
+use super::{Destination, Origin, Progress};
 
 /// Spans of traces whose root has not ended that are kept before the oldest trace is printed without it.
 const LIMIT: usize = 100_000;
@@ -43,7 +43,7 @@ impl Destination for Console {
         "console"
     }
 
-    fn record(&mut self, span: &Span<'_>) {
+    fn record(&mut self, span: &Span<'_>, _origin: Origin) {
         let spans = self.traces.entry(span.trace_id).or_default();
         if spans.is_empty() {
             self.order.push(span.trace_id);

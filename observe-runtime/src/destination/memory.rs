@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use observe_model::{Span, SpanId, TraceId};
 
-use super::{Destination, Progress};
+use super::{Destination, Origin, Progress};
 
 /// Keeps every span, the last version of each. Clones share what they keep.
 #[derive(Debug, Clone, Default)]
@@ -40,7 +40,7 @@ impl Destination for Memory {
         "memory"
     }
 
-    fn record(&mut self, span: &Span<'_>) {
+    fn record(&mut self, span: &Span<'_>, _origin: Origin) {
         self.spans.lock().unwrap_or_else(PoisonError::into_inner).push(span.clone().into_owned());
         self.progress.update(|counts| {
             counts.accepted += 1;

@@ -17,6 +17,7 @@ pub use queue::{Queue, Sink};
 use std::{path::PathBuf, sync::Arc};
 
 use observe_model::{Resource, Span};
+pub use observe_wire::Origin;
 
 /// Somewhere that spans are sent.
 ///
@@ -43,7 +44,10 @@ pub trait Destination: Send {
     }
 
     /// Takes a span. One that was given while running is given again when it ends, and again if more is said of it.
-    fn record(&mut self, span: &Span<'_>);
+    ///
+    /// Within a process, spans of equal `origin` are of the same call site and began in the same scope; who encodes
+    /// them may keep what depends on these alone.
+    fn record(&mut self, span: &Span<'_>, origin: Origin);
 
     /// The collector has given all that it has for now: time to hand over what was gathered, at the latest if `now`,
     /// which says that somebody waits for it.

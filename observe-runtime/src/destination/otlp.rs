@@ -19,7 +19,7 @@ use observe_model::{Resource, Span};
 use observe_wire::Encoder;
 use tokio::sync::mpsc::{self, UnboundedSender};
 
-use super::{Destination, Progress};
+use super::{Destination, Origin, Progress};
 use crate::report::Once;
 
 pub use settings::OtlpSettings;
@@ -99,7 +99,7 @@ impl Destination for Otlp {
         }
     }
 
-    fn record(&mut self, span: &Span<'_>) {
+    fn record(&mut self, span: &Span<'_>, origin: Origin) {
         // A receiver that knows no running spans would show one without an end.
         if span.end.is_none() {
             return;
@@ -108,7 +108,7 @@ impl Destination for Otlp {
             self.progress.update(|counts| counts.dropped += 1);
             return;
         }
-        self.encoder.push(span);
+        self.encoder.push_from(origin, span);
         self.spans += 1;
         if self.encoder.len() >= BODY {
             self.send();

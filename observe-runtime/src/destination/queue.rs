@@ -14,7 +14,7 @@ use std::{
 
 use observe_model::{Resource, Span};
 
-use super::{Destination, Progress};
+use super::{Destination, Origin, Progress};
 use crate::report::Once;
 
 /// Bytes of spans that may wait for a sink before new ones are dropped.
@@ -158,7 +158,7 @@ impl<S: Sink> Destination for Queue<S> {
         self.journal.clone()
     }
 
-    fn record(&mut self, span: &Span<'_>) {
+    fn record(&mut self, span: &Span<'_>, _origin: Origin) {
         let texts = [&span.input, &span.output, &span.status_message];
         let bytes = SPAN + texts.into_iter().flatten().map(|t| t.len()).sum::<usize>();
         let waiting = self.waiting.load(Ordering::Relaxed);

@@ -6,10 +6,11 @@ use std::{
     io,
     path::Path,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::Thread,
+    time::Duration,
 };
 
 use super::{
@@ -60,6 +61,12 @@ static POOL: Mutex<Pool> = Mutex::new(Pool {
     problem: None,
     collector: None,
 });
+
+/// Told of every chunk that is given back.
+static FREED: Condvar = Condvar::new();
+
+/// How long a thread waits for room before its new span is dropped.
+static WAIT_MILLIS: AtomicU64 = AtomicU64::new(0);
 
 /// Spans that were not recorded because the journal was full.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
@@ -121,7 +128,12 @@ pub(crate) fn take_with_chunk(need: usize, class: Class) -> Option<(Tail, Arc<Ch
     };
     let mut pool = pool();
     if pool.used + capacity > limit {
-        return None;
+        if class == Class::Start {
+            pool = wait_for(pool, limit.checked_sub(capacity)?);
+        }
+        if pool.used + capacity > limit {
+            return None;
+        }
     }
     let chunk = pool.chunk(capacity)?;
     pool.sequence += 1;
@@ -134,6 +146,28 @@ pub(crate) fn take_with_chunk(need: usize, class: Class) -> Option<(Tail, Arc<Ch
         collector.unpark();
     }
     Some((tail, chunk))
+}
+
+/// Waits, as long as the settings allow, until no more than `used` bytes are in use.
+#[cold]
+fn wait_for(mut pool: MutexGuard<'static, Pool>, used: usize) -> MutexGuard<'static, Pool> {
+    let limit = Duration::from_millis(WAIT_MILLIS.load(Ordering::Relaxed));
+    if limit.is_zero() {
+        return pool;
+    }
+    if let Some(collector) = &pool.collector {
+        collector.unpark();
+    }
+    match FREED.wait_timeout_while(pool, limit, |pool| pool.used > used) {
+        Ok((waited, _)) => pool = waited,
+        Err(poisoned) => pool = poisoned.into_inner().0,
+    }
+    pool
+}
+
+/// Sets how long a thread waits for room before its new span is dropped; zero for not at all.
+pub(crate) fn set_wait(limit: Duration) {
+    WAIT_MILLIS.store(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
 }
 
 /// Moves to `chunks` those that threads have taken since the last call.
@@ -149,6 +183,8 @@ pub(crate) fn give_back(mut chunk: Chunk) {
     if chunk.capacity() == CHUNK {
         pool.free.push(chunk);
     }
+    drop(pool);
+    FREED.notify_all();
 }
 
 /// Makes chunks ready ahead of the threads that will take them.

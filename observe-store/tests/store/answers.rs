@@ -16,7 +16,7 @@ fn a_span_comes_back_as_it_was_written() {
     written.status = Status::Error;
     written.status_message = Some("boom".into());
     written.level = Level::Warning;
-    written.metadata = Metadata::from_iter([("k".into(), 1.into())]);
+    written.metadata = std::borrow::Cow::Owned(Metadata::from_iter([("k".into(), 1.into())]));
     written.model = Some("m".into());
     written.usage = Usage { input: Some(u64::MAX), ..Usage::new(0, 2) };
     written.cost = Some(0.25);

@@ -61,105 +61,20 @@ macro_rules! payload {
     };
 }
 
-/// Writes the attributes of spans, and remembers tags and metadata of a trace, which many spans in a row share.
-#[derive(Debug, Default)]
-pub(crate) struct AttributeWriter {
-    /// What `encoded` says. Compared by value: an address may be reused for another trace's attributes.
-    tags: Vec<String>,
-    metadata: Metadata,
-    encoded: Vec<u8>,
-    /// How much of `encoded` holds for a span with metadata of its own: all but the last attribute, `metadata`.
-    without_metadata: usize,
-    scratch: Vec<u8>,
-}
-
-impl AttributeWriter {
-    /// Appends all attributes of `span`.
-    #[inline(always)]
-    pub(crate) fn put(&mut self, out: &mut Vec<u8>, span: &Span<'_>) {
-        put_type(out, span.span_type);
-        if let Some(input) = &span.input {
-            let ((json, json_at), (text, text_at)) = (payload!("input", JSON), payload!("input", TEXT));
-            match literal(input) {
-                None => put_text_after(out, json, *json_at, input.as_bytes()),
-                Some(input) => put_text_after(out, text, *text_at, input.as_bytes()),
-            }
-        }
-        if let Some(output) = &span.output {
-            let ((json, json_at), (text, text_at)) = (payload!("output", JSON), payload!("output", TEXT));
-            match literal(output) {
-                None => put_text_after(out, json, *json_at, output.as_bytes()),
-                Some(output) => put_text_after(out, text, *text_at, output.as_bytes()),
-            }
-        }
-        let scope = &*span.attributes;
-        if let Some(session) = &scope.session {
-            put_text(out, key!(SPAN, "session.id"), session.as_bytes());
-        }
-        if let Some(user) = &scope.user {
-            put_text(out, key!(SPAN, "user.id"), user.as_bytes());
-        }
-        if !(scope.tags.is_empty() & scope.metadata.is_empty() & span.metadata.is_empty()) {
-            self.put_free(out, scope, &span.metadata);
-        }
-        if let Some(code) = &span.code {
-            put_text(out, key!(SPAN, "code.function.name"), code.function.as_bytes());
-            put_text(out, key!(SPAN, "code.file.path"), code.file.as_bytes());
-            put_u32(out, key!(SPAN, "code.line.number"), code.line);
-        }
-        // Most spans have none of the rest, so one test stands for all.
-        let plain = matches!(span.status, Status::Ok | Status::Error) & (span.level == Level::Default);
-        let called = span.model.is_some() | span.cost.is_some() | (span.usage != Usage::default());
-        if !plain | called | span.version.is_some() {
-            put_rest(out, span);
-        }
+/// Appends what depends on the call site alone: the kind of OTLP's own, type and code.
+#[inline(always)]
+pub(crate) fn put_site(out: &mut Vec<u8>, span: &Span<'_>) {
+    // SPAN_KIND_CLIENT for what calls a model, as the GenAI conventions have it, else SPAN_KIND_INTERNAL.
+    let calls = matches!(span.span_type, SpanType::Generation | SpanType::Embedding);
+    out.extend_from_slice(&[6 << 3, if calls { 3 } else { 1 }]);
+    let (bytes, length) = &TYPES[span.span_type as usize];
+    out.extend_from_slice(bytes);
+    out.truncate(out.len() - (bytes.len() - length));
+    if let Some(code) = &span.code {
+        put_text(out, key!(SPAN, "code.function.name"), code.function.as_bytes());
+        put_text(out, key!(SPAN, "code.file.path"), code.file.as_bytes());
+        put_u32(out, key!(SPAN, "code.line.number"), code.line);
     }
-
-    /// Appends tags and metadata of the trace, and the span's own metadata, which wins.
-    #[inline(never)]
-    fn put_free(&mut self, out: &mut Vec<u8>, scope: &TraceAttributes, own: &Metadata) {
-        if self.tags != scope.tags || self.metadata != scope.metadata {
-            self.remember(scope);
-        }
-        if own.is_empty() {
-            return out.extend_from_slice(&self.encoded);
-        }
-        out.extend_from_slice(self.encoded.get(..self.without_metadata).unwrap_or_default());
-        if !scope.metadata.is_empty() {
-            put_text(out, key!(SPAN, "observe.metadata"), object(&mut self.scratch, own.iter()));
-        }
-        let inherited = scope.metadata.iter().filter(|(key, _)| !own.contains_key(key.as_str()));
-        put_text(out, key!(SPAN, "metadata"), object(&mut self.scratch, inherited.chain(own)));
-    }
-
-    /// Encodes tags and metadata of another trace.
-    fn remember(&mut self, scope: &TraceAttributes) {
-        self.tags.clone_from(&scope.tags);
-        self.metadata.clone_from(&scope.metadata);
-        let out = &mut self.encoded;
-        out.clear();
-        if !scope.tags.is_empty() {
-            put_texts(out, SPAN, "tag.tags", &scope.tags);
-        }
-        self.without_metadata = out.len();
-        if !scope.metadata.is_empty() {
-            let json = object(&mut self.scratch, scope.metadata.iter());
-            put_text(out, key!(SPAN, "observe.trace.metadata"), json);
-            self.without_metadata = out.len();
-            put_text(out, key!(SPAN, "metadata"), json);
-        }
-    }
-}
-
-/// Entries as the text of a JSON object, in a buffer that is used again.
-fn object<'b, 'm>(
-    buffer: &'b mut Vec<u8>,
-    entries: impl Iterator<Item = (&'m String, &'m Value)>,
-) -> &'b [u8] {
-    buffer.clear();
-    // JSON values with text keys, written to memory: neither can fail.
-    let _ = serde_json::Serializer::new(&mut *buffer).collect_map(entries);
-    buffer
 }
 
 /// The attributes that say the type of a span, padded to one size, and their length: a copy of fixed size is cheaper.
@@ -179,11 +94,66 @@ static TYPES: [([u8; 72], usize); SpanType::ALL.len()] = {
     types
 };
 
+/// Appends what depends on the scope alone; for a span with metadata of its `own` without that which it is merged with.
 #[inline(always)]
-fn put_type(out: &mut Vec<u8>, span_type: SpanType) {
-    let (bytes, length) = &TYPES[span_type as usize];
-    out.extend_from_slice(bytes);
-    out.truncate(out.len() - (bytes.len() - length));
+pub(crate) fn put_scope(out: &mut Vec<u8>, scope: &TraceAttributes, own: bool) {
+    if let Some(session) = &scope.session {
+        put_text(out, key!(SPAN, "session.id"), session.as_bytes());
+    }
+    if let Some(user) = &scope.user {
+        put_text(out, key!(SPAN, "user.id"), user.as_bytes());
+    }
+    if !scope.tags.is_empty() {
+        put_texts(out, SPAN, "tag.tags", &scope.tags);
+    }
+    if !scope.metadata.is_empty() {
+        let json = object(scope.metadata.iter());
+        put_text(out, key!(SPAN, "observe.trace.metadata"), &json);
+        if !own {
+            put_text(out, key!(SPAN, "metadata"), &json);
+        }
+    }
+}
+
+/// What stands before a short JSON input, and where in it the last attribute begins.
+pub(crate) const INPUT: (&[u8; 58], usize) = {
+    let (head, at) = payload!("input", JSON);
+    (head, *at)
+};
+/// What stands before a short JSON output, and where in it the last attribute begins.
+pub(crate) const OUTPUT: (&[u8; 60], usize) = {
+    let (head, at) = payload!("output", JSON);
+    (head, *at)
+};
+
+/// Appends input of any kind.
+#[inline(never)]
+pub(crate) fn put_input(out: &mut Vec<u8>, input: &Option<Cow<'_, str>>) {
+    let Some(input) = input else { return };
+    let ((json, json_at), (text, text_at)) = (payload!("input", JSON), payload!("input", TEXT));
+    match literal(input) {
+        None => put_text_after(out, json, *json_at, input.as_bytes()),
+        Some(input) => put_text_after(out, text, *text_at, input.as_bytes()),
+    }
+}
+
+/// Appends output of any kind.
+#[inline(never)]
+pub(crate) fn put_output(out: &mut Vec<u8>, output: &Option<Cow<'_, str>>) {
+    let Some(output) = output else { return };
+    let ((json, json_at), (text, text_at)) = (payload!("output", JSON), payload!("output", TEXT));
+    match literal(output) {
+        None => put_text_after(out, json, *json_at, output.as_bytes()),
+        Some(output) => put_text_after(out, text, *text_at, output.as_bytes()),
+    }
+}
+
+/// Entries as the text of a JSON object.
+fn object<'m>(entries: impl Iterator<Item = (&'m String, &'m Value)>) -> Vec<u8> {
+    let mut json = Vec::new();
+    // JSON values with text keys, written to memory: neither can fail.
+    let _ = serde_json::Serializer::new(&mut json).collect_map(entries);
+    json
 }
 
 /// The text of a JSON string, which platforms show better; `None` if `json` is anything else.
@@ -210,9 +180,28 @@ fn has_backslash(text: &[u8]) -> bool {
     found || rest.contains(&b'\\')
 }
 
+/// Whether [`put_rest`] has anything to append.
+#[inline(always)]
+pub(crate) fn has_rest(span: &Span<'_>) -> bool {
+    // One test for all: most spans have none of it.
+    let plain = matches!(span.status, Status::Ok | Status::Error) & (span.level == Level::Default);
+    let Usage { input, cache_read, cache_write, input_audio, output, reasoning, output_audio } = &span.usage;
+    let used = input.is_some() | output.is_some() | cache_read.is_some() | cache_write.is_some();
+    let detailed = input_audio.is_some() | reasoning.is_some() | output_audio.is_some();
+    let called = span.model.is_some() | span.cost.is_some() | used | detailed;
+    !plain | called | span.version.is_some() | !span.metadata.is_empty()
+}
+
 /// Appends what only some spans have.
-#[inline(never)]
-fn put_rest(out: &mut Vec<u8>, span: &Span<'_>) {
+pub(crate) fn put_rest(out: &mut Vec<u8>, span: &Span<'_>) {
+    let (own, inherited) = (&span.metadata, &span.attributes.metadata);
+    if !own.is_empty() {
+        if !inherited.is_empty() {
+            put_text(out, key!(SPAN, "observe.metadata"), &object(own.iter()));
+        }
+        let inherited = inherited.iter().filter(|(key, _)| !own.contains_key(key.as_str()));
+        put_text(out, key!(SPAN, "metadata"), &object(inherited.chain(own.iter())));
+    }
     if !matches!(span.status, Status::Ok | Status::Error) {
         put_text(out, key!(SPAN, "observe.status"), span.status.as_str().as_bytes());
     }
@@ -323,13 +312,13 @@ pub(crate) fn read(span: &mut Span<'static>, mut attributes: Attributes<'_>) -> 
     match a.object("observe.trace.metadata")? {
         Some(metadata) => {
             scope.metadata = metadata;
-            span.metadata = a.object("observe.metadata")?.unwrap_or_default();
+            span.metadata = Cow::Owned(a.object("observe.metadata")?.unwrap_or_default());
             a.forget("metadata");
         }
-        None => span.metadata = a.object("metadata")?.unwrap_or_default(),
+        None => span.metadata = Cow::Owned(a.object("metadata")?.unwrap_or_default()),
     }
     span.attributes = Cow::Owned(scope);
-    attributes.rest_into(&mut span.metadata)
+    attributes.rest_into(span.metadata.to_mut())
 }
 
 fn span_type(a: &mut Attributes<'_>, has_model: bool) -> SpanType {

@@ -1,6 +1,6 @@
 //! Makes a span of its entries.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::borrow::Cow;
 
 use observe_model::{
     Code, Level, Metadata, Span, SpanId, SpanType, Status, Timestamp, TraceAttributes, TraceId, Usage,
@@ -33,8 +33,6 @@ pub struct Parts<'a> {
 /// What is shown for a value that the journal had no room for.
 const LOST: &str = r#"{"$error":"not recorded: the journal was full"}"#;
 
-static NO_ATTRIBUTES: LazyLock<TraceAttributes> = LazyLock::new(TraceAttributes::default);
-
 /// The JSON payload of an entry, as a value.
 pub fn note<T: DeserializeOwned>(entry: &Entry<'_>) -> Option<T> {
     entry.payload().and_then(value)
@@ -58,22 +56,24 @@ fn value<T: DeserializeOwned>(payload: Payload<'_>) -> Option<T> {
     serde_json::from_str(&text(payload)).ok()
 }
 
-/// The span of these entries, running if there is no end; `None` if its ids are none. `to_wall` converts ticks.
-#[inline]
-pub fn assemble<'a>(parts: &Parts<'a>, to_wall: impl Fn(u64) -> Timestamp) -> Option<Span<'a>> {
+/// Makes the span of these entries, running if there is no end, and lends it to `give`; none if its ids are none.
+/// `to_wall` converts ticks.
+// A span is large: built in place and lent, it is never copied.
+#[inline(always)]
+pub fn assemble<'a, R>(
+    parts: &Parts<'a>,
+    to_wall: impl Fn(u64) -> Timestamp,
+    give: impl FnOnce(&mut Span<'a>) -> R,
+) -> Option<R> {
     let start = &parts.start;
     let (name, span_type, level) =
         parts.site.map_or(("", SpanType::Span, Level::Default), |s| (&*s.name, s.span_type, s.level));
-    let mut span = Span::begin(
-        TraceId::from_int(start.trace)?,
-        SpanId::from_int(start.span)?,
-        name,
-        to_wall(start.ticks),
-    );
+    let (trace_id, span_id) = (TraceId::from_int(start.trace)?, SpanId::from_int(start.span)?);
+    let mut span = Span::begin(trace_id, span_id, name, to_wall(start.ticks));
     span.parent_id = SpanId::from_int(start.parent);
     (span.span_type, span.level) = (span_type, level);
     span.input = parts.input.map(text);
-    span.attributes = Cow::Borrowed(parts.attributes.unwrap_or(LazyLock::force(&NO_ATTRIBUTES)));
+    span.attributes = Cow::Borrowed(parts.attributes.unwrap_or(TraceAttributes::none()));
     span.code = parts.site.map(|s| Code {
         function: Cow::Borrowed(&*s.function),
         file: Cow::Borrowed(&*s.file),
@@ -86,10 +86,10 @@ pub fn assemble<'a>(parts: &Parts<'a>, to_wall: impl Fn(u64) -> Timestamp) -> Op
     for entry in parts.changes {
         change(&mut span, entry);
     }
-    Some(span)
+    Some(give(&mut span))
 }
 
-#[inline]
+#[inline(always)]
 fn end<'a>(span: &mut Span<'a>, entry: &Entry<'a>) {
     let payload = entry.payload();
     match Ending::of(entry.code) {
@@ -120,7 +120,7 @@ fn change<'a>(span: &mut Span<'a>, entry: &Entry<'a>) {
         Field::Name => span.name = owned().unwrap_or_default(),
         Field::Model => span.model = owned(),
         Field::Version => span.version = owned(),
-        Field::Metadata => span.metadata.extend(value::<Metadata>(payload).unwrap_or_default()),
+        Field::Metadata => span.metadata.to_mut().extend(value::<Metadata>(payload).unwrap_or_default()),
         Field::Usage => span.usage = value::<Usage>(payload).unwrap_or_default(),
         Field::Cost => span.cost = value(payload),
         Field::Level => span.level = value(payload).unwrap_or_default(),

@@ -97,10 +97,13 @@ pub fn recover(
         note.nanos_per_tick = rate.unwrap_or(USUAL_TICK);
     }
     for id in &book.order {
-        if let Some(span) = book.span(*id) {
+        let interrupted = book.with_span(*id, |span| {
+            give(&book.resource, span);
+            span.status == Status::Interrupted
+        });
+        if let Some(interrupted) = interrupted {
             recovered.spans += 1;
-            recovered.interrupted += u64::from(span.status == Status::Interrupted);
-            give(&book.resource, &span);
+            recovered.interrupted += u64::from(interrupted);
         }
     }
     Ok(recovered)
@@ -154,7 +157,8 @@ impl<'a> Book<'a> {
         }
     }
 
-    fn span(&self, id: u64) -> Option<Span<'_>> {
+    /// Lends the span of this id, if it can be made.
+    fn with_span<R>(&self, id: u64, give: impl FnOnce(&Span<'_>) -> R) -> Option<R> {
         let found = self.spans.get(&id)?;
         let fixed = found.start.start();
         let parts = Parts {
@@ -171,10 +175,11 @@ impl<'a> Book<'a> {
                 .get(after.saturating_sub(1))
                 .map_or_else(Default::default, |(at, note)| note.to_wall(*at, ticks))
         };
-        let mut span = assemble(&parts, to_wall)?;
-        if found.end.is_none() {
-            span.status = Status::Interrupted;
-        }
-        Some(span)
+        assemble(&parts, to_wall, |span| {
+            if found.end.is_none() {
+                span.status = Status::Interrupted;
+            }
+            give(span)
+        })
     }
 }

@@ -60,10 +60,19 @@ pub(crate) fn put_message(out: &mut Vec<u8>, field: u8, body: impl FnOnce(&mut V
 }
 
 /// Fills in the length that was left open at `at`: everything after it.
+#[inline(always)]
 pub(crate) fn patch_length(out: &mut [u8], at: usize) {
-    let length = out.len() - at - PADDED;
-    if let Some(place) = out.get_mut(at..at + PADDED) {
-        place.copy_from_slice(&padded(length));
+    let Some((place, rest)) = out.get_mut(at..).and_then(|rest| rest.split_first_chunk_mut()) else { return };
+    let place: &mut [u8; PADDED] = place;
+    match rest.len() {
+        // Most messages, in one store of four bytes and one of one.
+        length @ ..0x4000 => {
+            let v = length as u32;
+            let low = v & 0x7f | (v & 0x3f80) << 1 | 0x8080_8080;
+            place[..4].copy_from_slice(&low.to_le_bytes());
+            place[4] = 0;
+        }
+        length => place.copy_from_slice(&padded(length)),
     }
 }
 
@@ -123,17 +132,39 @@ pub(crate) fn put_text<const N: usize>(out: &mut Vec<u8>, head: &[u8; N], text: 
 pub(crate) fn put_text_after<const N: usize>(out: &mut Vec<u8>, head: &[u8; N], at: usize, text: &[u8]) {
     let length = text.len();
     if length + (N - at) <= 0x80 {
-        let mut head = *head;
-        // After the attribute's own two bytes come the rest of the head and the text.
-        head[at + 1] = (length + N - at - 2) as u8;
-        head[N - 3] = (length + 2) as u8;
-        head[N - 1] = length as u8;
-        out.extend_from_slice(&head);
+        fill_head(put_array(out, head), at, length);
     } else {
         out.extend_from_slice(&head[..at]);
         put_long_head(out, &head[at..], length);
     }
     out.extend_from_slice(text);
+}
+
+/// Fills in the lengths of a text attribute whose head stands at `at` in `head`, if each fits one byte.
+#[inline(always)]
+fn fill_head<const N: usize>(head: &mut [u8; N], at: usize, length: usize) {
+    // After the attribute's own two bytes come the rest of the head and the text.
+    head[at + 1] = (length + N - at - 2) as u8;
+    head[N - 3] = (length + 2) as u8;
+    head[N - 1] = length as u8;
+}
+
+/// Appends `before`, which ends with a head as [`put_text_after`] takes it, and a `text` that fits it.
+#[inline(always)]
+pub(crate) fn put_text_led<const N: usize>(out: &mut Vec<u8>, before: &[u8], at: usize, text: &[u8]) {
+    out.extend_from_slice(before);
+    if let Some(head) = out.last_chunk_mut::<N>() {
+        fill_head(head, at, text.len());
+    }
+    out.extend_from_slice(text);
+}
+
+/// Appends `bytes` and gives them back to be filled in: patched where they stand, not on the stack and copied again.
+#[inline(always)]
+pub(crate) fn put_array<'a, const N: usize>(out: &'a mut Vec<u8>, bytes: &[u8; N]) -> &'a mut [u8; N] {
+    out.extend_from_slice(bytes);
+    let Some(last) = out.last_chunk_mut() else { unreachable!("the bytes were just appended") };
+    last
 }
 
 /// The head of a text attribute whose lengths do not fit one byte each.

@@ -101,7 +101,7 @@ pub(crate) fn span() -> impl Strategy<Value = Span<'static>> {
         end: times.1.map(Timestamp),
         input: texts.2,
         output: texts.3,
-        metadata: rest.0,
+        metadata: std::borrow::Cow::Owned(rest.0),
         model: rest.1,
         usage: rest.2,
         cost: rest.3,
