@@ -21,6 +21,7 @@ use observe_runtime::{
 /// | `OBSERVE_PROJECT` | the project that traces belong to. Default: the program's file name |
 /// | `OBSERVE_RELEASE`, `OBSERVE_ENVIRONMENT` | stamped on every trace |
 /// | `OBSERVE_SAMPLE_RATE` | share of traces to record, 0 to 1. Default 1 |
+/// | `OBSERVE_OVERFLOW` | when the journal is full: `drop` new spans and count them, or `wait:100ms` for room first. Default `drop` |
 /// | `OBSERVE_DEBUG` | `true` says on stderr what it does |
 ///
 /// ```
@@ -73,6 +74,10 @@ impl Builder {
     pub fn init(self) -> Guard {
         let Self { settings, mut destinations } = self;
         let default = if cfg!(feature = "local") && destinations.is_empty() { "local" } else { "none" };
+        // Nothing is annotated then.
+        if cfg!(feature = "off") {
+            return observe_runtime::start(&settings, Vec::new());
+        }
         let names = settings.destinations.clone().unwrap_or_else(|| vec![default.to_owned()]);
         if settings.enabled {
             destinations.extend(named(&names));

@@ -48,10 +48,13 @@ use proc_macro::TokenStream;
 /// | `capture_input = false` | records no arguments |
 /// | `capture_output = false` | records no return value; an `Err` still fails the span |
 /// | `crate = path` | where `observe` is found, if not at `::observe` |
+///
+/// With the feature `off` of `observe-ai` the attribute checks its arguments and leaves the function as it is.
 #[proc_macro_attribute]
 pub fn observe(args: TokenStream, item: TokenStream) -> TokenStream {
     match function::parse(item.clone().into()) {
         Ok(function) => match args::parse(args.into(), &function) {
+            Ok(_) if cfg!(feature = "off") => item.into(),
             Ok(args) => expand::expand(&args, &function),
             // The function stays, so that one mistake is one error.
             Err(error) => {
