@@ -229,7 +229,7 @@ fn put_usage(out: &mut Vec<u8>, usage: &Usage) {
     // A sum is sent only where its plain part is known: else it would be read back as a plain part of zero.
     let prompt = usage.input.and(usage.total_input());
     let completion = usage.output.and(usage.total_output());
-    let total = prompt.and(completion).and(usage.total());
+    let total = prompt.zip(completion).map(|(prompt, completion)| prompt.saturating_add(completion));
     if let Some(n) = prompt {
         put_int(out, key!(SPAN, "llm.token_count.prompt"), n);
     }
