@@ -5,6 +5,7 @@ use std::{
     path::Path,
     sync::{
         Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
         mpsc::{self, Sender},
     },
     time::{Duration, Instant},
@@ -102,14 +103,20 @@ impl fmt::Debug for Guard {
     }
 }
 
+/// The guard has waited in vain: the end of the process does not wait for the same again.
+static GAVE_UP: AtomicBool = AtomicBool::new(false);
+
+/// How long it waits then, for what was recorded since.
+const AFTER_GIVING_UP: Duration = Duration::from_millis(200);
+
 impl Drop for Guard {
     fn drop(&mut self) {
-        flush(AT_EXIT);
+        GAVE_UP.store(!flush(AT_EXIT).complete, Ordering::Relaxed);
     }
 }
 
 fn at_exit() {
-    flush(AT_EXIT);
+    flush(if GAVE_UP.load(Ordering::Relaxed) { AFTER_GIVING_UP } else { AT_EXIT });
     switch::turn(false);
     if let Some(runtime) = RUNTIME.get() {
         let (reply, closed) = mpsc::channel();
@@ -126,6 +133,8 @@ pub struct Report {
     pub destinations: Vec<(String, Delivered)>,
     /// Spans that were not recorded because the journal was full.
     pub dropped: u64,
+    /// Inputs, outputs and the like of recorded spans that were not, for the same reason.
+    pub payloads_lost: u64,
     /// Whether everything arrived or is known to be lost; `false` if time ran out first.
     pub complete: bool,
 }
@@ -142,14 +151,14 @@ pub fn flush(timeout: Duration) -> Report {
     let (reply, answer) = mpsc::channel();
     runtime.ask(Ask::Flush(reply));
     let Ok(handed) = answer.recv_timeout(timeout) else {
-        return Report { dropped, ..Report::default() };
+        return Report { dropped, payloads_lost: pool::payloads_lost(), ..Report::default() };
     };
     let mut complete = true;
     let destinations = handed.into_iter().map(|h| {
-        let counts = h.progress.wait(h.accepted, deadline);
-        complete &= counts.sent + counts.failed >= h.accepted;
+        let (counts, in_time) = h.progress.wait(h.accepted, deadline);
+        complete &= in_time;
         (h.name, counts)
     });
     let destinations = destinations.collect();
-    Report { destinations, dropped: pool::dropped(), complete }
+    Report { destinations, dropped: pool::dropped(), payloads_lost: pool::payloads_lost(), complete }
 }

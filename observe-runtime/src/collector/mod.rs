@@ -96,8 +96,8 @@ impl Outlets {
         let record =
             |d: &mut Box<dyn Destination>| catch_unwind(AssertUnwindSafe(|| d.record(span, origin))).is_ok();
         // Every destination gets the span, also behind one that panics.
-        let alive = self.0.iter_mut().fold(true, |alive, d| record(d) && alive);
-        if !alive {
+        let alive = self.0.iter_mut().filter_map(|d| record(d).then_some(())).count();
+        if alive < self.0.len() {
             self.take_out(span, origin);
         }
     }
@@ -175,7 +175,8 @@ impl Collector {
         // Spans stay in the journal until those destinations have them that would find them there again.
         let counts = self.outlets.kept();
         let given: Vec<u64> = counts.iter().map(|c| c.accepted).collect();
-        let arrived: Vec<u64> = counts.iter().map(|c| c.sent + c.failed).collect();
+        let mut arrived = Vec::new();
+        self.outlets.each(|d| arrived.extend(d.journal().map(|_| d.progress().settled())));
         self.table.retire_chunks(&given);
         self.table.give_back_chunks(&arrived);
         pool::provide();

@@ -37,6 +37,8 @@ const LIMIT: usize = 32 * 1024 * 1024;
 struct Body {
     bytes: Vec<u8>,
     spans: u64,
+    /// What [`Progress::accept`] named it.
+    part: u64,
 }
 
 /// Sends spans to an OTLP/HTTP receiver.
@@ -72,12 +74,12 @@ impl Otlp {
             return;
         }
         self.since = None;
-        let body = Body { bytes: self.encoder.take(), spans: std::mem::take(&mut self.spans) };
-        let spans = body.spans;
+        let spans = std::mem::take(&mut self.spans);
+        let body = Body { bytes: self.encoder.take(), spans, part: self.progress.accept(spans) };
+        let part = body.part;
         self.waiting.fetch_add(body.bytes.len(), Ordering::Relaxed);
-        self.progress.update(|counts| counts.accepted += spans);
         if self.sender.as_ref().is_none_or(|sender| sender.send(body).is_err()) {
-            self.progress.update(|counts| counts.failed += spans);
+            self.progress.settle(part, |counts| counts.failed += spans);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What became of the spans that a destination took.
 
 use std::{
+    collections::BTreeSet,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -37,11 +38,50 @@ pub struct Progress {
 #[derive(Debug, Default)]
 struct State {
     counts: Delivered,
+    /// What was handed over in parts and has not settled: the number of each part's first span. Parts may settle in
+    /// any order, so sums do not say which have.
+    pending: BTreeSet<u64>,
+    /// Whether [`Progress::accept`] is used.
+    in_parts: bool,
     /// It is busy with what it does before the first span.
     begins: bool,
 }
 
+impl State {
+    fn settled(&self) -> u64 {
+        match self.pending.first() {
+            Some(first) => *first,
+            None if self.in_parts => self.counts.accepted,
+            None => self.counts.sent + self.counts.failed,
+        }
+    }
+}
+
 impl Progress {
+    /// Counts `spans` as accepted, in a part of their own; gives what to name the part by to [`Progress::settle`].
+    pub fn accept(&self, spans: u64) -> u64 {
+        let mut state = self.state();
+        let first = state.counts.accepted;
+        state.counts.accepted += spans;
+        state.in_parts = true;
+        state.pending.insert(first);
+        first
+    }
+
+    /// Counts what became of a part.
+    pub fn settle(&self, part: u64, change: impl FnOnce(&mut Delivered)) {
+        let mut state = self.state();
+        state.pending.remove(&part);
+        change(&mut state.counts);
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// How many spans, from the first one on, have arrived or are lost.
+    pub(crate) fn settled(&self) -> u64 {
+        self.state().settled()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -64,10 +104,10 @@ impl Progress {
     }
 
     /// Waits until the destination has begun and `accepted` spans have arrived or are lost, or until `deadline`; gives
-    /// the counts then.
-    pub fn wait(&self, accepted: u64, deadline: Instant) -> Delivered {
+    /// the counts then, and whether it did not run out of time.
+    pub fn wait(&self, accepted: u64, deadline: Instant) -> (Delivered, bool) {
         let mut state = self.state();
-        while state.begins || state.counts.sent + state.counts.failed < accepted {
+        while state.begins || state.settled() < accepted {
             let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|d| !d.is_zero()) else {
                 break;
             };
@@ -76,6 +116,23 @@ impl Progress {
                 Err(poisoned) => poisoned.into_inner().0,
             };
         }
-        state.counts.clone()
+        (state.counts.clone(), !state.begins && state.settled() >= accepted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_part_does_not_stand_in_for_an_earlier_one() {
+        let progress = Progress::default();
+        let (early, late) = (progress.accept(100), progress.accept(1_000));
+        progress.settle(late, |counts| counts.sent += 1_000);
+        assert_eq!(progress.settled(), 0);
+        assert!(!progress.wait(100, Instant::now()).1);
+        progress.settle(early, |counts| counts.failed += 100);
+        assert_eq!(progress.settled(), 1_100);
+        assert!(progress.wait(1_100, Instant::now()).1);
     }
 }

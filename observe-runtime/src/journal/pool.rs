@@ -30,8 +30,8 @@ pub(crate) const BUDGET: usize = 48 * 1024 * 1024;
 /// What ends and changes of spans that were let in may use beyond the budget, so that they always fit.
 const RESERVE: usize = 16 * 1024 * 1024;
 
-/// So many chunks taken since the collector looked wake it before its time.
-const WAKE_AFTER: usize = 8;
+/// So many bytes taken since the collector looked wake it before its time.
+const WAKE_AFTER: usize = 8 * CHUNK;
 
 /// So many chunks are kept ready, so that a thread rarely has to make them itself.
 const READY: usize = 16;
@@ -43,6 +43,8 @@ struct Pool {
     taken: Vec<Arc<Chunk>>,
     /// Bytes of all chunks that are not free.
     used: usize,
+    /// Bytes of the chunks in `taken`.
+    unseen: usize,
     /// Chunks taken so far.
     sequence: u64,
     /// Where segments lie that must outlive the process.
@@ -56,6 +58,7 @@ static POOL: Mutex<Pool> = Mutex::new(Pool {
     free: Vec::new(),
     taken: Vec::new(),
     used: 0,
+    unseen: 0,
     sequence: 0,
     directory: None,
     problem: None,
@@ -70,6 +73,9 @@ static WAIT_MILLIS: AtomicU64 = AtomicU64::new(0);
 
 /// Spans that were not recorded because the journal was full.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
+
+/// Payloads of recorded spans that were not recorded because the journal was full.
+static PAYLOADS_LOST: AtomicU64 = AtomicU64::new(0);
 
 /// Whether the collector sleeps without a timer, so that the next entry must wake it.
 static ASLEEP: AtomicBool = AtomicBool::new(false);
@@ -121,7 +127,7 @@ pub(crate) fn take(need: usize, class: Class) -> Option<Tail> {
 /// [`take`], with the reader's handle.
 pub(crate) fn take_with_chunk(need: usize, class: Class) -> Option<(Tail, Arc<Chunk>)> {
     let need = need.checked_add(observe_wire::journal::chunk::HEADER)?;
-    let capacity = if need <= CHUNK { CHUNK } else { need.checked_next_power_of_two()? };
+    let capacity = need.checked_next_multiple_of(CHUNK)?;
     let limit = match class {
         Class::Start => BUDGET,
         Class::Follow => BUDGET + RESERVE,
@@ -140,7 +146,10 @@ pub(crate) fn take_with_chunk(need: usize, class: Class) -> Option<(Tail, Arc<Ch
     let (tail, chunk) = chunk.open(pool.sequence);
     pool.used += capacity;
     pool.taken.push(Arc::clone(&chunk));
-    if pool.taken.len() == WAKE_AFTER
+    let before = pool.unseen;
+    pool.unseen += capacity;
+    if before < WAKE_AFTER
+        && pool.unseen >= WAKE_AFTER
         && let Some(collector) = &pool.collector
     {
         collector.unpark();
@@ -172,7 +181,9 @@ pub(crate) fn set_wait(limit: Duration) {
 
 /// Moves to `chunks` those that threads have taken since the last call.
 pub(crate) fn taken(chunks: &mut Vec<Arc<Chunk>>) {
-    chunks.append(&mut pool().taken);
+    let mut pool = pool();
+    chunks.append(&mut pool.taken);
+    pool.unseen = 0;
 }
 
 /// Gives back a chunk whose entries are no longer needed by anyone.
@@ -241,6 +252,17 @@ pub(crate) fn count_dropped() {
 /// Spans not recorded so far.
 pub(crate) fn dropped() -> u64 {
     DROPPED.load(Ordering::Relaxed)
+}
+
+/// Counts a payload for which there was no room.
+#[cold]
+pub(crate) fn count_lost_payload() {
+    PAYLOADS_LOST.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Payloads lost so far.
+pub(crate) fn payloads_lost() -> u64 {
+    PAYLOADS_LOST.load(Ordering::Relaxed)
 }
 
 /// Names the thread that reads.

@@ -179,7 +179,9 @@ impl Draft {
         if self.full {
             return false;
         }
-        let need = (self.tail.pending_len() + more).saturating_mul(2);
+        // Room for a quarter more, so that a payload which grows piece by piece is not copied at each.
+        let len = self.tail.pending_len() + more;
+        let need = len.saturating_add(len / 4);
         match ready(None, self.kind, need, self.stamp) {
             Ok((mut tail, _)) => {
                 let written = self.tail.pending();
@@ -188,7 +190,10 @@ impl Draft {
                 self.tail = tail;
                 self.fresh = true;
             }
-            Err(_) => self.full = true,
+            Err(_) => {
+                self.full = true;
+                pool::count_lost_payload();
+            }
         }
         !self.full
     }

@@ -164,7 +164,7 @@ fn succeed(body: &Body, response: &ExportResponse, progress: &Progress, said: &O
     if rejected > 0 {
         said.say(&format!("destination otlp: the receiver rejected {rejected} spans: {}", response.message));
     }
-    progress.update(|counts| {
+    progress.settle(body.part, |counts| {
         counts.sent += body.spans - rejected;
         counts.failed += rejected;
         if rejected > 0 {
@@ -174,7 +174,7 @@ fn succeed(body: &Body, response: &ExportResponse, progress: &Progress, said: &O
 }
 
 fn fail(body: &Body, error: &str, progress: &Progress) {
-    progress.update(|counts| {
+    progress.settle(body.part, |counts| {
         counts.failed += body.spans;
         counts.error = Some(error.to_owned());
     });
