@@ -157,6 +157,8 @@ pub struct Span<'a> {
     pub code: Option<Code<'a>>,
     /// Session, user, tags and metadata of the scope it began in.
     pub attributes: Cow<'a, TraceAttributes>,
+    /// Spans begun inside it that were not recorded because the journal was full.
+    pub dropped: u64,
 }
 
 #[inline]
@@ -205,6 +207,7 @@ impl Span<'_> {
             version: None,
             code: None,
             attributes: Cow::Borrowed(TraceAttributes::none()),
+            dropped: 0,
         }
     }
 
@@ -237,6 +240,7 @@ impl Span<'_> {
                 line: c.line,
             }),
             attributes: Cow::Owned(self.attributes.into_owned()),
+            dropped: self.dropped,
         }
     }
 

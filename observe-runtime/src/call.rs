@@ -16,7 +16,7 @@ use crate::{
     clock,
     context::{self, Ambient, Context, Stamp},
     ids,
-    journal::{Draft, Lost, pool},
+    journal::{Draft, Lost, dropped},
     panic_text,
     site::{Key, Site},
     switch,
@@ -189,7 +189,7 @@ impl Start {
                 Err(lost) => {
                     inner = inner.in_dropped_span();
                     if lost == Lost::Full {
-                        pool::count_dropped();
+                        dropped::count(at.span_number());
                     }
                 }
             }

@@ -105,6 +105,7 @@ fn every_field_arrives_under_its_key() {
         cost: Some(0.25),
         version: Some("2.1".into()),
         code: Some(Code { function: "chat::answer".into(), file: "src/chat.rs".into(), line: 70_000 }),
+        dropped: 12,
         attributes: Cow::Owned(attributes),
         ..begun()
     };
@@ -143,6 +144,7 @@ fn every_field_arrives_under_its_key() {
         ("llm.cost.total", Value::DoubleValue(0.25)),
         ("observe.level", text("warning")),
         ("observe.version", text("2.1")),
+        ("observe.dropped_spans", Value::IntValue(12)),
         ("code.function.name", text("chat::answer")),
         ("code.file.path", text("src/chat.rs")),
         ("code.line.number", Value::IntValue(70_000)),

@@ -20,9 +20,12 @@ use observe_wire::{
 use super::chunks::{At, Chunks, Stamp};
 use crate::{
     clock::Anchor,
-    journal::{Chunk, pool},
+    journal::{Chunk, dropped, pool},
     site::Site,
 };
+
+/// Spans that are given out in one sweep, so that the destinations keep up with it.
+const BATCH: usize = 8192;
 
 /// Sweeps after which an end without a start is forgotten: its start was dropped.
 const ORPHAN_AFTER: u32 = 3;
@@ -48,6 +51,14 @@ struct Ended {
 struct Orphan {
     id: u64,
     end: At,
+    waited: u32,
+}
+
+/// Spans that were dropped below another.
+#[derive(Default)]
+struct Dropped {
+    count: u64,
+    /// Sweeps since the other was last seen running.
     waited: u32,
 }
 
@@ -79,10 +90,14 @@ pub(super) struct Table {
     open: ById<Open>,
     /// What was said of spans, in order; few have any.
     changes: ById<Vec<At>>,
+    /// What was dropped below spans; few have any.
+    dropped: ById<Dropped>,
     orphans: Vec<Orphan>,
     /// Spans whose end was read in this sweep, and in the one before.
     ended: Vec<Ended>,
-    ready: Vec<Ended>,
+    ready: VecDeque<Ended>,
+    /// Spans given out so far.
+    given: u64,
     sites: Vec<&'static Site>,
     /// Chunks that nothing here needs any more, and how many spans must have arrived before they are given back.
     settling: VecDeque<(Vec<u64>, Chunk)>,
@@ -111,8 +126,28 @@ impl Table {
         if !self.orphans.is_empty() {
             self.place_orphans();
         }
+        // After the entries: what was dropped below a span before it ended is counted before its end is read.
+        self.count_dropped();
         Site::learn(&mut self.sites);
         found
+    }
+
+    /// Adds up what was dropped below each span.
+    fn count_dropped(&mut self) {
+        for (id, count) in dropped::drain() {
+            self.dropped.entry(id).or_default().count += count;
+            if let Some(open) = self.open.get_mut(&id) {
+                open.shown = false;
+            }
+        }
+        if !self.dropped.is_empty() {
+            let open = &self.open;
+            // A span that ended is given out sooner than this; one that was given out before is not found again.
+            self.dropped.retain(|id, dropped| {
+                dropped.waited = if open.contains_key(id) { 0 } else { dropped.waited + 1 };
+                dropped.waited <= ORPHAN_AFTER
+            });
+        }
     }
 
     /// Ends of spans that began on another thread, whose chunk was read before theirs.
@@ -130,26 +165,45 @@ impl Table {
         }
     }
 
-    /// Gives out the spans that ended in the sweep before.
+    /// How many spans have been given out, and how many will have been when all that ended by now are.
+    pub(super) fn given(&self) -> (u64, u64) {
+        (self.given, self.given + (self.ready.len() + self.ended.len()) as u64)
+    }
+
+    /// Whether a whole batch waits to be given out.
+    pub(super) fn has_batch(&self) -> bool {
+        self.ready.len() >= BATCH
+    }
+
+    /// Makes what ended in this sweep ready to be given out in the next.
+    pub(super) fn make_ready(&mut self) {
+        self.ready.extend(self.ended.drain(..));
+    }
+
+    /// Gives out spans that ended in a sweep before, [`BATCH`] at the most.
     pub(super) fn give_ready(&mut self, anchor: &Anchor, mut give: impl FnMut(&Span<'_>, Origin)) -> bool {
+        let count = self.ready.len().min(BATCH);
         let mut ready = mem::take(&mut self.ready);
-        let gave = !ready.is_empty();
-        for span in ready.drain(..) {
+        for span in ready.drain(..count) {
             let changes = if self.changes.is_empty() { None } else { self.changes.remove(&span.id) };
             self.with_span(
+                span.id,
                 &span.open,
                 Some(span.end),
                 changes.as_deref().unwrap_or_default(),
                 anchor,
                 &mut give,
             );
+            if !self.dropped.is_empty() {
+                self.dropped.remove(&span.id);
+            }
             self.chunks.let_go(span.open.start);
             self.chunks.let_go(span.end);
             changes.into_iter().flatten().for_each(|at| self.chunks.let_go(at));
         }
-        // The empty one keeps its memory.
-        self.ready = mem::replace(&mut self.ended, ready);
-        gave
+        self.ready = ready;
+        self.given += count as u64;
+        count > 0
     }
 
     /// Gives out the spans that began longer than `after` ago and have not ended, each once.
@@ -163,7 +217,7 @@ impl Table {
         let mut shown = Vec::new();
         for (id, open) in self.open.iter().filter(|(_, open)| !open.shown) {
             let changes = self.changes.get(id).map(Vec::as_slice).unwrap_or_default();
-            self.with_span(open, None, changes, anchor, |span, origin| {
+            self.with_span(*id, open, None, changes, anchor, |span, origin| {
                 if u128::from(now.since(span.start)) >= after.as_nanos() {
                     give(span, origin);
                     shown.push(*id);
@@ -180,6 +234,7 @@ impl Table {
     #[inline(always)]
     fn with_span(
         &self,
+        id: u64,
         open: &Open,
         end: Option<At>,
         changes: &[At],
@@ -199,7 +254,12 @@ impl Table {
             attributes: open.stamp.and_then(|stamp| self.chunks.attributes(stamp)),
         };
         let origin = Origin { site: fixed.site, stamp: fixed.stamp };
-        assemble(&parts, |ticks| anchor.to_wall(ticks), |span| use_span(span, origin));
+        let dropped = if self.dropped.is_empty() { 0 } else { self.dropped.get(&id).map_or(0, |d| d.count) };
+        let give = |span: &mut Span<'_>| {
+            span.dropped = dropped;
+            use_span(span, origin);
+        };
+        assemble(&parts, |ticks| anchor.to_wall(ticks), give);
     }
 
     /// Sets aside the chunks that their threads have left and that are read to their end. `given` are the counts of

@@ -8,6 +8,7 @@ mod chunk;
 #[cfg(test)]
 mod chunk_tests;
 mod directory;
+pub(crate) mod dropped;
 pub(crate) mod pool;
 mod sync;
 mod writer;

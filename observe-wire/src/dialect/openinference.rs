@@ -189,7 +189,7 @@ pub(crate) fn has_rest(span: &Span<'_>) -> bool {
     let used = input.is_some() | output.is_some() | cache_read.is_some() | cache_write.is_some();
     let detailed = input_audio.is_some() | reasoning.is_some() | output_audio.is_some();
     let called = span.model.is_some() | span.cost.is_some() | used | detailed;
-    !plain | called | span.version.is_some() | !span.metadata.is_empty()
+    !plain | called | span.version.is_some() | (span.dropped > 0) | !span.metadata.is_empty()
 }
 
 /// Appends what only some spans have.
@@ -210,6 +210,9 @@ pub(crate) fn put_rest(out: &mut Vec<u8>, span: &Span<'_>) {
     }
     if let Some(version) = &span.version {
         put_text(out, key!(SPAN, "observe.version"), version.as_bytes());
+    }
+    if span.dropped > 0 {
+        put_int(out, key!(SPAN, "observe.dropped_spans"), span.dropped);
     }
     match (&span.model, span.span_type) {
         (None, _) => {}
@@ -303,6 +306,7 @@ pub(crate) fn read(span: &mut Span<'static>, mut attributes: Attributes<'_>) -> 
     span.cost = a.double(&["llm.cost.total", "gen_ai.usage.cost"]);
     span.version = a.text(&["observe.version"]).map(Cow::Owned);
     span.code = code(a);
+    span.dropped = a.count(&["observe.dropped_spans"]).unwrap_or_default();
     let mut scope = TraceAttributes {
         session: a.text(&["session.id", "gen_ai.conversation.id"]),
         user: a.text(&["user.id", "enduser.id"]),

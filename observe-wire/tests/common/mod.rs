@@ -86,8 +86,17 @@ pub(crate) fn span() -> impl Strategy<Value = Span<'static>> {
     let times = (any::<u64>(), option::of(1..=u64::MAX));
     let texts = (cow(), option::of(cow()), option::of(payload()), option::of(payload()));
     let cost = option::of(any::<f64>().prop_filter("JSON has no such number", |cost| cost.is_finite()));
-    let rest =
-        (metadata(), option::of(cow()), usage(), cost, option::of(cow()), option::of(code()), attributes());
+    let dropped = prop_oneof![Just(0), 0..=i64::MAX as u64];
+    let rest = (
+        metadata(),
+        option::of(cow()),
+        usage(),
+        cost,
+        option::of(cow()),
+        option::of(code()),
+        attributes(),
+        dropped,
+    );
     (ids, kinds, times, texts, rest).prop_map(|(ids, kinds, times, texts, rest)| Span {
         trace_id: TraceId::from_int(ids.0).unwrap(),
         span_id: SpanId::from_int(ids.1).unwrap(),
@@ -108,6 +117,7 @@ pub(crate) fn span() -> impl Strategy<Value = Span<'static>> {
         version: rest.4,
         code: rest.5,
         attributes: Cow::Owned(rest.6),
+        dropped: rest.7,
     })
 }
 
