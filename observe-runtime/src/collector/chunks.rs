@@ -139,8 +139,9 @@ impl Chunks {
         }
     }
 
-    /// The chunks that can go now: left by their threads, read to their end, and not needed, or not for much longer.
-    pub(super) fn left(&mut self) -> Vec<u32> {
+    /// The chunks that can go now: left by their threads, read to their end, and not needed; or needed by few for long,
+    /// which counts only while nothing else `waits` to be given out.
+    pub(super) fn left(&mut self, waits: bool) -> Vec<u32> {
         let readings = &mut self.readings;
         let can_go = |number: &u32| {
             let Some(reading) = readings.get_mut(*number as usize) else { return false };
@@ -148,7 +149,7 @@ impl Chunks {
             if !Chunk::is_left(&reading.chunk) || reading.read < reading.chunk.committed().len() {
                 return false;
             }
-            reading.left += 1;
+            reading.left += u32::from(!waits);
             reading.held == 0 || reading.left >= PATIENCE
         };
         let (left, stay) = mem::take(&mut self.order).into_iter().partition(can_go);

@@ -58,7 +58,7 @@ struct Orphan {
 #[derive(Default)]
 struct Dropped {
     count: u64,
-    /// Sweeps since the other was last seen running.
+    /// Sweeps since the other was last seen here.
     waited: u32,
 }
 
@@ -141,12 +141,25 @@ impl Table {
             }
         }
         if !self.dropped.is_empty() {
-            let open = &self.open;
-            // A span that ended is given out sooner than this; one that was given out before is not found again.
-            self.dropped.retain(|id, dropped| {
-                dropped.waited = if open.contains_key(id) { 0 } else { dropped.waited + 1 };
-                dropped.waited <= ORPHAN_AFTER
-            });
+            self.forget_dropped();
+        }
+    }
+
+    /// Forgets what was dropped below spans that are not here any more: they were given out before.
+    fn forget_dropped(&mut self) {
+        let Self { dropped, open, ended, ready, .. } = self;
+        let mut is_old = false;
+        for (id, dropped) in dropped.iter_mut() {
+            dropped.waited = if open.contains_key(id) { 0 } else { dropped.waited + 1 };
+            is_old |= dropped.waited > ORPHAN_AFTER;
+        }
+        if is_old {
+            for span in ended.iter().chain(&*ready) {
+                if let Some(dropped) = dropped.get_mut(&span.id) {
+                    dropped.waited = 0;
+                }
+            }
+            dropped.retain(|_, dropped| dropped.waited <= ORPHAN_AFTER);
         }
     }
 
@@ -265,7 +278,7 @@ impl Table {
     /// Sets aside the chunks that their threads have left and that are read to their end. `given` are the counts of
     /// spans that destinations have been given by now; those that were kept in the journal until they arrived.
     pub(super) fn retire_chunks(&mut self, given: &[u64]) {
-        for number in self.chunks.left() {
+        for number in self.chunks.left(!self.ready.is_empty()) {
             if self.chunks.is_held(number) {
                 self.copy_out(number);
             }

@@ -40,6 +40,10 @@ const IDLE_AFTER: u32 = 50;
 /// this much.
 const LONGEST: Duration = Duration::from_millis(500);
 
+/// How long spans are held back at once while a destination catches up, and how many times in a row.
+const HOLD: Duration = Duration::from_millis(1);
+const HOLDS: u32 = 20;
+
 /// Spans that run longer than this are shown before they end.
 const SHOW_AFTER: Duration = Duration::from_secs(1);
 
@@ -66,6 +70,8 @@ pub(crate) struct Collector {
     anchor: Anchor,
     shown_at: Instant,
     dropped: Once,
+    /// Times in a row that spans were held back.
+    held: u32,
 }
 
 /// The destinations that still work.
@@ -131,8 +137,15 @@ impl Collector {
             anchor.update();
             anchor.leave_note();
             let table = Table::default();
-            let mut collector =
-                Self { asks, table, outlets, anchor, shown_at: Instant::now(), dropped: Once::new() };
+            let mut collector = Self {
+                asks,
+                table,
+                outlets,
+                anchor,
+                shown_at: Instant::now(),
+                dropped: Once::new(),
+                held: 0,
+            };
             collector.run();
         };
         thread::Builder::new().name("observe".to_owned()).spawn(run).map(drop)
@@ -146,6 +159,9 @@ impl Collector {
             self.show_running();
             self.report();
             idle = if busy || asked { 0 } else { idle + 1 };
+            if self.table.has_batch() {
+                continue;
+            }
             if idle > IDLE_AFTER {
                 self.sleep();
                 idle = 0;
@@ -169,8 +185,12 @@ impl Collector {
     fn sweep(&mut self) -> bool {
         self.anchor.update();
         let read = self.table.read_journal();
-        let outlets = &mut self.outlets;
-        let gave = self.table.give_ready(&self.anchor, |span, origin| outlets.record(span, origin));
+        let mut gave = false;
+        if !self.must_hold() {
+            let outlets = &mut self.outlets;
+            gave = self.table.give_ready(&self.anchor, |span, origin| outlets.record(span, origin));
+        }
+        self.table.make_ready();
         self.outlets.each(|d| d.hand_over(false));
         // Spans stay in the journal until those destinations have them that would find them there again.
         let counts = self.outlets.kept();
@@ -181,6 +201,18 @@ impl Collector {
         self.table.give_back_chunks(&arrived);
         pool::provide();
         read || gave
+    }
+
+    /// Whether spans are better held back a moment, because a destination has much to do and the journal has room. A
+    /// destination that hangs holds nothing up for longer than that.
+    fn must_hold(&mut self) -> bool {
+        if !pool::is_roomy() || self.held >= HOLDS || !self.outlets.0.iter().any(|d| d.is_crowded()) {
+            self.held = 0;
+            return false;
+        }
+        self.held += 1;
+        thread::park_timeout(HOLD);
+        true
     }
 
     fn answer(&mut self) -> bool {
@@ -214,9 +246,12 @@ impl Collector {
     }
 
     fn flush(&mut self) -> Vec<Handed> {
-        // Ended in the first sweep, given out in the second.
+        // What ended before the first sweep is given out in those that follow.
         self.sweep();
-        self.sweep();
+        let (_, all) = self.table.given();
+        while self.table.given().0 < all {
+            self.sweep();
+        }
         self.outlets.each(|d| d.hand_over(true));
         let handed = self.outlets.0.iter().map(|d| Handed {
             name: d.name().to_owned(),

@@ -49,6 +49,11 @@ pub trait Destination: Send {
     /// them may keep what depends on these alone.
     fn record(&mut self, span: &Span<'_>, origin: Origin);
 
+    /// Whether it has so much to do that more would better wait a moment, where the journal has room for it.
+    fn is_crowded(&self) -> bool {
+        false
+    }
+
     /// The collector has given all that it has for now: time to hand over what was gathered, at the latest if `now`,
     /// which says that somebody waits for it.
     fn hand_over(&mut self, now: bool) {

@@ -127,6 +127,10 @@ impl Destination for Otlp {
         }
     }
 
+    fn is_crowded(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > LIMIT / 4
+    }
+
     fn progress(&self) -> &Arc<Progress> {
         &self.progress
     }

@@ -188,6 +188,10 @@ impl<S: Sink> Destination for Queue<S> {
         }
     }
 
+    fn is_crowded(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > LIMIT / 4
+    }
+
     fn progress(&self) -> &Arc<Progress> {
         &self.progress
     }

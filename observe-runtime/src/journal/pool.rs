@@ -198,6 +198,11 @@ pub(crate) fn give_back(mut chunk: Chunk) {
     FREED.notify_all();
 }
 
+/// Whether less than half of the journal is in use.
+pub(crate) fn is_roomy() -> bool {
+    pool().used < BUDGET / 2
+}
+
 /// Makes chunks ready ahead of the threads that will take them.
 pub(crate) fn provide() {
     if pool().free.len() >= READY {
