@@ -50,6 +50,8 @@ pub struct Totals {
     pub errors: u64,
     /// Spans of level warning.
     pub warnings: u64,
+    /// Spans that were not recorded because the journal was full.
+    pub dropped: u64,
     /// Tokens; a bucket that no span reported is absent.
     pub usage: Usage,
     /// US dollars; absent when no span's cost is known.
@@ -193,4 +195,6 @@ pub struct SpanDetail {
     pub function: Option<String>,
     /// `path/to/file.rs:12`.
     pub location: Option<String>,
+    /// Spans begun inside it that were not recorded because the journal was full.
+    pub dropped: u64,
 }

@@ -17,7 +17,7 @@ static UPSERT: LazyLock<String> = LazyLock::new(|| {
     let columns = format!(
         "trace_id, span_id, parent_id, project, service, release, environment, name, span_type, status, \
          status_message, level, start_ns, end_ns, input_head, input_hash, output_head, output_hash, metadata, \
-         session, user, tags, trace_metadata, model, {USAGE}, cost, version, function, file, line"
+         session, user, tags, trace_metadata, model, {USAGE}, cost, version, function, file, line, dropped"
     );
     let count = columns.split(", ").count();
     let places: Vec<_> = (1..=count).map(|n| format!("?{n}")).collect();
@@ -93,6 +93,7 @@ fn upsert(connection: &Connection, resource: &Resource, span: &Span<'_>) -> rusq
         span.code.as_ref().map(|code| &code.function),
         span.code.as_ref().map(|code| &code.file),
         span.code.as_ref().map(|code| code.line),
+        int(span.dropped),
     ])?;
     if written == 0 {
         return Ok(false);

@@ -69,7 +69,7 @@ static SPANS: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT span_id, parent_id, name, span_type, status, status_message, level, start_ns, end_ns, \
          input_head, i.encoding, i.body, output_head, o.encoding, o.body, metadata, trace_metadata, session, \
-         user, tags, model, {USAGE}, cost, version, function, file, line \
+         user, tags, model, {USAGE}, cost, version, function, file, line, dropped \
          FROM spans LEFT JOIN payloads i ON i.hash = input_hash LEFT JOIN payloads o ON o.hash = output_hash \
          WHERE trace_id = ?1 ORDER BY start_ns, span_id"
     )
@@ -117,6 +117,7 @@ fn read_span(row: &Row<'_>, trace_start: Timestamp) -> rusqlite::Result<SpanDeta
         version: cells.take()?,
         function: cells.take()?,
         location: location(&mut cells)?,
+        dropped: cells.count()?,
     })
 }
 

@@ -46,13 +46,14 @@ struct Part {
     level: Level,
     start: Timestamp,
     end: Option<Timestamp>,
+    dropped: u64,
     usage: Usage,
     cost: Option<f64>,
 }
 
 static PARTS: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "SELECT span_id, parent_id, session, user, tags, status, level, start_ns, end_ns, {USAGE}, cost \
+        "SELECT span_id, parent_id, session, user, tags, status, level, start_ns, end_ns, dropped, {USAGE}, cost \
          FROM spans WHERE trace_id = ?1 ORDER BY start_ns, span_id"
     )
 });
@@ -71,6 +72,7 @@ fn parts(connection: &Connection, id: TraceId) -> rusqlite::Result<Vec<Part>> {
             level: cells.named()?,
             start: cells.time()?,
             end: cells.optional_count()?.map(Timestamp),
+            dropped: cells.count()?,
             usage: cells.usage()?,
             cost: cells.take()?,
         })
@@ -99,6 +101,7 @@ fn totals(parts: &[Part], tree: &Tree) -> Totals {
         spans: parts.len() as u64,
         errors: count(|part| part.status == Status::Error),
         warnings: count(|part| part.level == Level::Warning),
+        dropped: parts.iter().fold(0, |sum, part| sum.saturating_add(part.dropped)),
         usage: with_usage.fold(Usage::default(), |sum, i| add_usage(&sum, &parts[i].usage)),
         cost: with_cost.fold(None, |sum, i| add_cost(sum, parts[i].cost)),
     }
@@ -114,9 +117,9 @@ fn tags(parts: &[Part]) -> Option<String> {
 static REPLACE_TRACE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "INSERT OR REPLACE INTO traces (trace_id, project, name, status_message, input_head, output_head, \
-         session, user, tags, status, start_ns, last_ns, spans, errors, warnings, {USAGE}, cost) \
+         session, user, tags, status, start_ns, last_ns, spans, errors, warnings, dropped, {USAGE}, cost) \
          SELECT trace_id, project, name, status_message, input_head, output_head, \
-         ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19 \
+         ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20 \
          FROM spans WHERE trace_id = ?1 AND span_id = ?2"
     )
 });
@@ -141,6 +144,7 @@ fn refresh_trace(connection: &Connection, id: TraceId) -> rusqlite::Result<()> {
         int(totals.spans),
         int(totals.errors),
         int(totals.warnings),
+        int(totals.dropped),
         u0,
         u1,
         u2,
@@ -155,7 +159,7 @@ fn refresh_trace(connection: &Connection, id: TraceId) -> rusqlite::Result<()> {
 
 static SESSION_TRACES: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "SELECT user, status, start_ns, last_ns, input_head, output_head, spans, errors, warnings, {USAGE}, cost \
+        "SELECT user, status, start_ns, last_ns, input_head, output_head, spans, errors, warnings, dropped, {USAGE}, cost \
          FROM traces WHERE session = ?2 AND project = ?1 ORDER BY start_ns, trace_id"
     )
 });
@@ -163,8 +167,8 @@ static SESSION_TRACES: LazyLock<String> = LazyLock::new(|| {
 static REPLACE_SESSION: LazyLock<String> = LazyLock::new(|| {
     format!(
         "INSERT OR REPLACE INTO sessions (project, session, user, traces, failed_traces, start_ns, last_ns, \
-         active_ns, input_head, output_head, spans, errors, warnings, {USAGE}, cost) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
+         active_ns, input_head, output_head, spans, errors, warnings, dropped, {USAGE}, cost) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)"
     )
 });
 
@@ -233,6 +237,7 @@ fn refresh_session(connection: &Connection, (project, session): &SessionKey) -> 
         int(totals.spans),
         int(totals.errors),
         int(totals.warnings),
+        int(totals.dropped),
         u0,
         u1,
         u2,

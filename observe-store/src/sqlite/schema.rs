@@ -7,7 +7,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::Error;
 
 /// What leads from each schema version to the next; the version is `PRAGMA user_version`. Never edit an old one.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_initial.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_initial.sql"),
+    include_str!("../../migrations/0002_dropped_spans.sql"),
+];
 
 /// The schema version that this program reads and writes.
 pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;

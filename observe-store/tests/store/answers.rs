@@ -21,6 +21,7 @@ fn a_span_comes_back_as_it_was_written() {
     written.usage = Usage { input: Some(u64::MAX), ..Usage::new(0, 2) };
     written.cost = Some(0.25);
     written.version = Some("v".into());
+    written.dropped = 3;
     written.code = Some(Code { function: "f".into(), file: "a.rs".into(), line: 7 });
     written.attributes = std::borrow::Cow::Owned(TraceAttributes {
         session: Some("s".into()),
@@ -43,12 +44,12 @@ fn a_span_comes_back_as_it_was_written() {
         "input": null, "output": "not json", "metadata": {"k": 1}, "trace_metadata": {"scope": true},
         "session": "s", "user": "u", "tags": ["t"], "model": "m",
         "usage": {"input": i64::MAX, "output": 2}, "cost": 0.25, "version": "v", "function": "f",
-        "location": "a.rs:7",
+        "location": "a.rs:7", "dropped": 3,
     });
     json["spans"][0]["input"] = serde_json::Value::Null;
     assert_eq!(json["spans"][0], expected);
     assert_eq!(trace.summary.totals.errors, 1);
-    assert_eq!(trace.summary.totals.warnings, 1);
+    assert_eq!((trace.summary.totals.warnings, trace.summary.totals.dropped), (1, 3));
 }
 
 #[test]

@@ -12,17 +12,18 @@ use crate::common::*;
 fn any_span() -> impl Strategy<Value = Span<'static>> {
     let ids = (1..4_u64, 1..7_u64).prop_flat_map(|(trace, id)| (Just(trace), Just(id), 0..id));
     let times = (0..60_u64, option::of(0..90_u64));
-    let numbers = (option::of(1..9_u64), option::of(1..9_u32));
+    let numbers = (option::of(1..9_u64), option::of(1..9_u32), 0..3_u64);
     let words = (option::of(select(vec!["s1", "s2"])), option::of(select(vec!["u1", "u2"])));
     let states = (select(Status::ALL), select(Level::ALL));
     (ids, times, numbers, words, states).prop_map(
-        |((trace, id, parent), (start, end), (tokens, cost), (session, user), (status, level))| {
+        |((trace, id, parent), (start, end), (tokens, cost, dropped), (session, user), (status, level))| {
             let mut span = span(trace, id, parent, start);
             span.end = end.map(observe_model::Timestamp);
             span.status = status;
             span.level = level;
             span.usage = Usage { output: tokens, ..Usage::default() };
             span.cost = cost.map(|quarters| f64::from(quarters) / 4.0);
+            span.dropped = dropped;
             span.input = Some(format!("{id}-{start}").into());
             let attributes = span.attributes.to_mut();
             attributes.session = session.map(str::to_owned);
@@ -67,6 +68,7 @@ fn totals(spans: &[&Span<'_>]) -> Totals {
         spans: spans.len() as u64,
         errors: spans.iter().filter(|s| s.status == Status::Error).count() as u64,
         warnings: spans.iter().filter(|s| s.level == Level::Warning).count() as u64,
+        dropped: spans.iter().map(|s| s.dropped).sum(),
         usage: Usage { output: tokens.reduce(|a, b| a + b), ..Usage::default() },
         cost: costs.reduce(|a, b| a + b),
     }
@@ -93,7 +95,7 @@ proptest! {
         write(&mut fresh, &states);
         prop_assert_eq!(lists(&store), lists(&fresh));
 
-        let mut sessions: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+        let mut sessions: BTreeMap<String, (u64, u64, u64)> = BTreeMap::new();
         for trace in store.traces(&TraceQuery::default()).unwrap().items {
             let spans: Vec<_> = states.iter().filter(|s| s.trace_id == trace.trace_id).collect();
             let last = spans.iter().map(|s| s.end.unwrap_or(s.start).max(s.start)).max().unwrap();
@@ -107,12 +109,12 @@ proptest! {
             }
             if let Some(session) = trace.session {
                 let sums = sessions.entry(session).or_default();
-                *sums = (sums.0 + trace.totals.spans, sums.1 + trace.duration_ns);
+                *sums = (sums.0 + trace.totals.spans, sums.1 + trace.duration_ns, sums.2 + trace.totals.dropped);
             }
         }
         let listed = store.sessions(&SessionQuery::default()).unwrap().items;
         let listed: BTreeMap<_, _> =
-            listed.into_iter().map(|s| (s.session, (s.totals.spans, s.active_ns))).collect();
+            listed.into_iter().map(|s| (s.session, (s.totals.spans, s.active_ns, s.totals.dropped))).collect();
         prop_assert_eq!(listed, sessions);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use observe_store::{SessionQuery, Store, TraceQuery};
+use observe_store::{SessionQuery, SqliteStore, Store, TraceQuery};
 use rusqlite::Connection;
 
 use crate::common::*;
@@ -51,6 +51,47 @@ fn the_document_lists_every_table_column_and_index() {
     let (_directory, store) = temporary();
     let connection = Connection::open(store.path()).unwrap();
     assert_eq!(documented(), actual(&connection));
+}
+
+#[test]
+fn a_database_of_schema_1_is_brought_up_to_date_and_keeps_its_rows() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("observe.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("../../migrations/0001_initial.sql")).unwrap();
+    // What the program of that version wrote.
+    old.execute_batch(
+        "INSERT INTO spans (trace_id, span_id, project, service, name, span_type, status, level, start_ns, end_ns)
+         VALUES (x'00000000000000000000000000000001', x'0000000000000002', 'p', 'p', 'old', 'span', 'ok', 'default', 1, 5);
+         INSERT INTO traces (trace_id, project, name, session, status, start_ns, last_ns, spans, errors, warnings)
+         VALUES (x'00000000000000000000000000000001', 'p', 'old', 's', 'ok', 1, 5, 1, 0, 0);
+         INSERT INTO sessions
+         (project, session, traces, failed_traces, start_ns, last_ns, active_ns, spans, errors, warnings)
+         VALUES ('p', 's', 1, 0, 1, 5, 4, 1, 0, 0);
+         PRAGMA user_version = 1",
+    )
+    .unwrap();
+    drop(old);
+
+    // A reader brings it up to date as well.
+    let store = SqliteStore::open_read_only(&path).unwrap();
+    let trace = store.trace(trace_id(1)).unwrap().unwrap();
+    assert_eq!((&*trace.spans[0].name, trace.spans[0].dropped), ("old", 0));
+    assert_eq!((trace.summary.totals.spans, trace.summary.totals.dropped), (1, 0));
+    let sessions = store.sessions(&SessionQuery::default()).unwrap().items;
+    assert_eq!((&*sessions[0].session, sessions[0].totals.dropped), ("s", 0));
+    drop(store);
+
+    let mut store = SqliteStore::open(&path).unwrap();
+    let mut more = in_session(span(1, 3, 2, 2), "s");
+    more.dropped = 7;
+    write(&mut store, &[more]);
+    let totals = store.trace(trace_id(1)).unwrap().unwrap().summary.totals;
+    assert_eq!((totals.spans, totals.dropped), (2, 7));
+    let connection = Connection::open(&path).unwrap();
+    assert_eq!(documented(), actual(&connection));
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 2);
 }
 
 #[test]

@@ -17,6 +17,7 @@
  * @property {number} spans
  * @property {number} errors
  * @property {number} warnings
+ * @property {number} dropped
  * @property {Usage} usage
  * @property {number | null} cost
  *
@@ -79,6 +80,7 @@
  * @property {string | null} version
  * @property {string | null} function
  * @property {string | null} location
+ * @property {number} dropped
  *
  * @typedef {string | number | bigint | boolean | null | Json[] | { [key: string]: Json }} Json
  */
