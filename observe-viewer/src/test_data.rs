@@ -17,7 +17,7 @@ pub(crate) fn shop() -> Resource {
     Resource { project: "shop".into(), service: "assistant".into(), ..Resource::default() }
 }
 
-/// The session `support/7` (three turns; a tool fails in the second), `support/8` (one turn, failed, no tokens known)
+/// The session `support/7` (three turns; in the second a tool fails and spans were dropped), `support/8` (one turn, failed, no tokens known)
 /// and a trace that still runs.
 pub(crate) fn fill(store: &mut impl Store) {
     let turns = [
@@ -84,6 +84,7 @@ fn turn(session: &str, number: u64, question: &str, answer: &str) -> Vec<Span<'s
     tool.input = text(json!({ "order": 1001, "lines": "1 Main Street\nSpringfield" }));
     tool.version = Some("2.1".into());
     if number == 1 {
+        root.dropped = 3;
         (tool.status, tool.level) = (Status::Error, Level::Warning);
         tool.status_message = Some("address service refused: unknown street".into());
     } else {

@@ -86,7 +86,8 @@ fn a_trace_is_a_tree_that_says_what_failed() {
     let id = test_data::failing_trace().to_string();
     let tree = fixture.stdout(&["trace", &id]);
     let lines: Vec<_> = tree.lines().skip(3).collect();
-    assert!(lines[0].starts_with("✓ assist"), "{tree}");
+    assert!(tree.lines().nth(1).unwrap().ends_with("  ! 3 spans dropped"), "{tree}");
+    assert!(lines[0].starts_with("✓ assist") && lines[0].contains("  ! 3 spans dropped here  "), "{tree}");
     assert!(lines[1].starts_with("├─ ✓ find_orders"), "{tree}");
     assert!(lines[2].starts_with("├─ ✗ change_address") && lines[2].contains("250 ms"), "{tree}");
     assert!(lines[2].ends_with("address service refused: unknown street"), "{tree}");

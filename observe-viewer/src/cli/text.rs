@@ -10,6 +10,8 @@ pub(crate) const UNKNOWN: &str = "—";
 pub(crate) const DIM: Style = Style::new().dimmed();
 /// What is looked for.
 pub(crate) const BOLD: Style = Style::new().bold();
+/// What may be amiss.
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
 /// What went wrong.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default();
 
@@ -58,6 +60,11 @@ pub(crate) fn duration(ns: u64) -> String {
 /// Tokens.
 pub(crate) fn tokens(tokens: Option<u64>) -> String {
     tokens.map_or_else(|| UNKNOWN.to_owned(), |n| n.to_string())
+}
+
+/// `1 span`, `2 spans`.
+pub(crate) fn spans(n: u64) -> String {
+    format!("{n} span{}", if n == 1 { "" } else { "s" })
 }
 
 /// US dollars.

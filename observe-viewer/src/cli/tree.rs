@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use observe_store::{SpanDetail, Trace};
 use unicode_width::UnicodeWidthStr;
 
-use super::text::{BAD, BOLD, DIM, cost, duration, fit, glyph, moment, one_line, pad, preview, styled};
+use super::text::{
+    BAD, BOLD, DIM, WARN, cost, duration, fit, glyph, moment, one_line, pad, preview, spans, styled,
+};
 
 /// Columns of the widest branch and name, and of an input or output.
 const NAME: usize = 48;
@@ -35,10 +37,14 @@ fn head(out: &mut impl Write, trace: &Trace) -> io::Result<()> {
     facts.push(duration(s.duration_ns));
     facts.extend(s.totals.usage.total().map(|n| format!("{n} tokens")));
     facts.extend(s.totals.cost.map(|usd| cost(Some(usd))));
-    writeln!(out, "{}\n", styled(DIM, &facts.join(" · ")))
+    let facts = styled(DIM, &facts.join(" · "));
+    match s.totals.dropped {
+        0 => writeln!(out, "{facts}\n"),
+        n => writeln!(out, "{facts}  {}\n", styled(WARN, &format!("! {} dropped", spans(n)))),
+    }
 }
 
-/// One span: branch, ending, name, type, duration, then why it failed or what went in and out.
+/// One span: branch, ending, name, type, duration, what is missing, then why it failed or what went in and out.
 fn line(out: &mut impl Write, branch: &str, span: &SpanDetail, width: usize) -> io::Result<()> {
     let (mark, colour) = glyph(span.status);
     let name = fit(&one_line(&span.name), width.saturating_sub(branch.width() + 2).max(8));
@@ -51,9 +57,13 @@ fn line(out: &mut impl Write, branch: &str, span: &SpanDetail, width: usize) -> 
         (None, true) => String::new(),
         (None, false) => styled(DIM, format!("{input} → {output}").trim_end_matches(" → ")),
     };
+    let missing = match span.dropped {
+        0 => String::new(),
+        n => styled(WARN, &format!("! {} dropped here", spans(n))) + "  ",
+    };
     let name = if span.status == observe_model::Status::Error { styled(BAD, &name) } else { name };
     let line = format!(
-        "{}{} {name}{blanks}  {}  {}  {said}",
+        "{}{} {name}{blanks}  {}  {}  {missing}{said}",
         styled(DIM, branch),
         styled(colour, mark),
         styled(DIM, &pad(span.span_type.as_str(), 10, false)),

@@ -1,5 +1,6 @@
 import { BUCKETS, cost, count, duration, plural, tokens } from "../lib/format.js";
 import { html } from "../lib/html.js";
+import { WarningGlyph } from "./glyph.js";
 
 /** @import { Totals, Usage } from "../lib/types.js" */
 
@@ -14,6 +15,7 @@ export const sums = (totals, ns) => [
   ["spans", count(totals.spans)],
   ["errors", totals.errors ? html`<span class="bad">${count(totals.errors)}</span>` : null],
   ["warnings", totals.warnings ? count(totals.warnings) : null],
+  ["dropped", totals.dropped ? html`<span class="warn">${plural(totals.dropped, "span")}</span>` : null],
   ["tokens", tokens(totals.usage) == null ? null : html`<${Tokens} usage=${totals.usage} />`],
   ["cost", totals.cost == null ? null : cost(totals.cost)],
 ];
@@ -33,3 +35,8 @@ const buckets = (usage) =>
 
 /** "2 errors" in the colour of errors, or nothing. @param {{ errors: number }} props */
 export const Errors = ({ errors }) => (errors ? html`<span class="bad">${plural(errors, "error")}</span>` : null);
+
+/** "3 spans dropped here", or another place, in the colour of warnings with the mark beside it; or nothing. @param {{ dropped: number, where?: string }} props */
+export const Dropped = ({ dropped, where = "" }) => (dropped
+  ? html`<span class="dropped" title="The journal was full: they were not recorded"><${WarningGlyph} />${plural(dropped, "span")} dropped${where && ` ${where}`}</span>`
+  : null);

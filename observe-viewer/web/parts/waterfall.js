@@ -3,6 +3,7 @@ import { duration } from "../lib/format.js";
 import { html } from "../lib/html.js";
 import { useKeys } from "../lib/keys.js";
 import { arrange, extent, unfolded } from "../lib/tree.js";
+import { Dropped } from "./facts.js";
 import { Disclosure, StatusGlyph, TypeGlyph, WarningGlyph } from "./glyph.js";
 
 /** @import { Span } from "../lib/types.js" @import { Node } from "../lib/tree.js" */
@@ -107,6 +108,7 @@ function Row({ node: { span, children }, top, total, href, selected, closed, tog
         ${closed ? html`<span class="dim">+${children}</span>` : ""}
         ${span.status === "ok" ? "" : html`<${StatusGlyph} status=${span.status} />`}
         ${span.level === "warning" ? html`<${WarningGlyph} />` : ""}
+        <${Dropped} dropped=${span.dropped} where="here" />
         ${why ? html`<span class="why">${why}</span>` : ""}
         ${span.model ? html`<span class="dim">${span.model}</span>` : ""}
       </a>

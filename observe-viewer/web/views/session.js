@@ -5,7 +5,7 @@ import { html } from "../lib/html.js";
 import { useKeys } from "../lib/keys.js";
 import { readable } from "../lib/readable.js";
 import { go, paths } from "../lib/route.js";
-import { Errors, Facts, sums } from "../parts/facts.js";
+import { Dropped, Errors, Facts, sums } from "../parts/facts.js";
 import { StatusGlyph } from "../parts/glyph.js";
 import { LongText, stringify } from "../parts/json.js";
 import { useRowKeys } from "../parts/table.js";
@@ -60,6 +60,7 @@ function Turn({ turn, number }) {
       <a class="turn-link" href=${paths.trace(turn.trace_id)}><span class="number">${number}</span><b>${turn.name}</b></a>
       <${StatusGlyph} status=${turn.status} word=${true} />
       <${Errors} errors=${turn.totals.errors} />
+      <${Dropped} dropped=${turn.totals.dropped} />
       <span class="grow"></span>
       <span class="dim">${plural(turn.totals.spans, "span")}</span>
       ${n != null && html`<span class="dim">${plural(n, "token")}</span>`}

@@ -3,7 +3,7 @@ import { cost, duration, moment } from "../lib/format.js";
 import { html } from "../lib/html.js";
 import { useKeys } from "../lib/keys.js";
 import { go, paths } from "../lib/route.js";
-import { Facts, flow, sums } from "../parts/facts.js";
+import { Dropped, Facts, flow, sums } from "../parts/facts.js";
 import { StatusGlyph, TypeGlyph } from "../parts/glyph.js";
 import { LongText, Payload } from "../parts/json.js";
 import { Waterfall } from "../parts/waterfall.js";
@@ -69,6 +69,7 @@ function Detail({ span }) {
       <h2><${TypeGlyph} type=${span.span_type} />${span.name}</h2>
       <span class="kind type-${span.span_type}">${span.span_type}</span>
       <${StatusGlyph} status=${span.status} word=${true} />
+      <${Dropped} dropped=${span.dropped} where="here" />
     </header>
     ${span.status_message && html`<div class="error-text" role="note"><${LongText} text=${span.status_message} /></div>`}
     <${Facts} facts=${[
