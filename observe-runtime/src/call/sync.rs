@@ -1,0 +1,101 @@
+//! A call that runs to its end on this thread.
+
+use std::fmt;
+
+use observe_model::SpanId;
+use observe_wire::journal::entry::{Ending, Field};
+
+use super::{Outer, Place, Start, change, end, end_with_text, outcomes};
+use crate::{
+    capture::{self, Slot},
+    context, panic_text,
+    site::{Key, Site},
+};
+
+/// An observed call on this thread. Dropped before its end, it was unwound through.
+#[derive(Debug)]
+pub struct SyncCall {
+    /// `None` for a call that is not observed.
+    live: Option<LiveSync>,
+}
+
+#[derive(Debug)]
+struct LiveSync {
+    /// `None` for a call that is not recorded but keeps its context in force.
+    span: Option<SpanId>,
+    outer: Outer,
+}
+
+impl SyncCall {
+    /// A call that is not observed. No constant: that would be copied whole, and this writes one word.
+    #[inline(always)]
+    #[expect(clippy::new_without_default, reason = "only the macro makes calls")]
+    pub fn new() -> Self {
+        Self { live: None }
+    }
+
+    /// Whether there is anything to do when the body has run.
+    #[inline(always)]
+    pub fn is_live(&self) -> bool {
+        self.live.is_some()
+    }
+
+    outcomes!();
+
+    /// Begins a span of `site` where the context says.
+    #[inline(always)]
+    pub fn start(&mut self, start: &mut Start, site: &'static Site) {
+        if !context::is_unsampled() {
+            self.begin(start, site);
+        }
+    }
+
+    #[inline(never)]
+    fn begin(&mut self, start: &mut Start, site: &'static Site) {
+        let outer = context::current();
+        self.live = Some(LiveSync { span: None, outer: Outer { context: outer, stamp: None } });
+        start.begin(site, outer);
+    }
+
+    /// Begins a span of `site` at `place`.
+    pub fn start_at(&mut self, start: &mut Start, site: &'static Site, place: &Place) {
+        let outer = context::current();
+        let (at, stamp) = place.enter(outer);
+        self.live = Some(LiveSync { span: None, outer: Outer { context: outer, stamp } });
+        start.begin(site, at);
+    }
+
+    /// Begins the span.
+    #[inline(never)]
+    pub fn enter(&mut self, start: &mut Start) {
+        if let Some(live) = &mut self.live {
+            live.span = start.commit();
+        }
+    }
+
+    #[inline]
+    fn leave(&mut self) {
+        if let Some(live) = &mut self.live {
+            live.outer.restore();
+        }
+        self.live = None;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unwound(&mut self) {
+        if let Some(span) = self.span() {
+            end_with_text(span, Ending::Panicked, &panic_text::last());
+        }
+        self.leave();
+    }
+}
+
+impl Drop for SyncCall {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.live.is_some() {
+            self.unwound();
+        }
+    }
+}
