@@ -146,3 +146,38 @@ test("the trace list and its filter are links", async () => {
   const { items } = await api("/traces?status=running");
   await page.waitForFunction((count) => document.querySelectorAll("a.row-link").length === count, items.length);
 });
+
+/** A protobuf field of bytes. @param {number} number @param {Iterable<number>} bytes @returns {number[]} */
+function field(number, bytes) {
+  const body = [...bytes];
+  return [(number << 3) | 2, (body.length & 127) | 128, body.length >> 7, ...body];
+}
+
+/** @param {string} text */
+const utf8 = (text) => new TextEncoder().encode(text);
+
+/** An attribute of a span; a number below 128. @param {string} key @param {string | number} value */
+const attribute = (key, value) =>
+  field(9, [...field(1, utf8(key)), ...field(2, typeof value === "number" ? [3 << 3, value] : field(1, utf8(value)))]);
+
+test("spans that were dropped are counted where that happened", async () => {
+  const ids = [...field(1, Array(16).fill(7)), ...field(2, Array(8).fill(7))];
+  // From 1970, so that what else is in the store stays first in the lists.
+  const times = [(7 << 3) | 1, 1, 0, 0, 0, 0, 0, 0, 0, (8 << 3) | 1, 9, 0, 0, 0, 0, 0, 0, 0];
+  const attributes = [...attribute("session.id", "overflown"), ...attribute("observe.dropped_spans", 12)];
+  const span = field(2, [...ids, ...field(5, utf8("flood")), ...times, ...attributes]);
+  const body = new Uint8Array(field(1, field(2, span)));
+  const sent = await fetch(`${base}/v1/traces`, { method: "POST", headers: { "content-type": "application/x-protobuf" }, body });
+  assert.equal(sent.status, 200, await sent.text());
+
+  await page.goto(`${base}/sessions/overflown`);
+  assert.equal(squeeze(await page.locator(".turn-head .dropped").innerText()), "12 spans dropped");
+  await page.locator(".turn-link").click();
+  await page.waitForSelector(".detail");
+  const here = page.locator("[role=treeitem] .dropped");
+  assert.equal(squeeze(await here.innerText()), "12 spans dropped here");
+  assert.equal(await here.locator("[role=img][aria-label=warning]").count(), 1);
+  assert.equal(squeeze(await page.locator(".detail header .dropped").innerText()), "12 spans dropped here");
+  const facts = squeeze(await page.locator(".title .facts").innerText());
+  assert.ok(facts.includes("dropped 12 spans"), facts);
+});
