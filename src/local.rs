@@ -71,7 +71,8 @@ impl Sink for Local {
             return;
         }
         let result = observe_runtime::recover_dead(&root, |resource, spans| {
-            self.write(resource, &spans).map_err(std::io::Error::other)
+            let written = self.open().and_then(|store| store.write_missing(resource, &spans));
+            written.map_err(std::io::Error::other)
         });
         match result {
             Ok(recovered) if recovered.spans > 0 => say(&format!(

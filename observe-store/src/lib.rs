@@ -43,6 +43,13 @@ pub trait Store: Send {
     /// When nothing was written, and why: the disk is full, the file is damaged, another process held it too long.
     fn write(&mut self, resource: &Resource, spans: &[Span<'_>]) -> Result<(), Error>;
 
+    /// [`write`](Store::write), but a span that has ended here stays as it is. For what a journal brings back of a
+    /// process that was killed: it may know less of a span than the process had written before.
+    ///
+    /// # Errors
+    /// As [`write`](Store::write).
+    fn write_missing(&mut self, resource: &Resource, spans: &[Span<'_>]) -> Result<(), Error>;
+
     /// One page of the sessions that `query` asks for, newest activity first.
     ///
     /// # Errors

@@ -11,9 +11,27 @@ use super::{
     rollup,
 };
 
-/// Replaces the span of the same id; but one that has ended is not set back to running by a write that comes
-/// late, nor to interrupted by the journal of a process that was killed after it had ended.
-static UPSERT: LazyLock<String> = LazyLock::new(|| {
+/// Which spans of the same id are replaced.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Replaces {
+    /// All; but one that has ended is not set back to running by a write that comes late, nor to interrupted by the
+    /// journal of a process that was killed after it had ended.
+    All,
+    /// Those that have not ended.
+    Open,
+}
+
+static REPLACE_ALL: LazyLock<String> = LazyLock::new(|| {
+    upsert_where(
+        "excluded.status NOT IN ('running', 'interrupted') OR spans.status IN ('running', 'interrupted')",
+    )
+});
+
+static REPLACE_OPEN: LazyLock<String> =
+    LazyLock::new(|| upsert_where("spans.status IN ('running', 'interrupted')"));
+
+/// Writes a span, in place of the one of the same id where `condition` holds.
+fn upsert_where(condition: &str) -> String {
     let columns = format!(
         "trace_id, span_id, parent_id, project, service, release, environment, name, span_type, status, \
          status_message, level, start_ns, end_ns, input_head, input_hash, output_head, output_hash, metadata, \
@@ -23,23 +41,23 @@ static UPSERT: LazyLock<String> = LazyLock::new(|| {
     let places: Vec<_> = (1..=count).map(|n| format!("?{n}")).collect();
     let updates: Vec<_> = columns.split(", ").skip(2).map(|c| format!("{c} = excluded.{c}")).collect();
     format!(
-        "INSERT INTO spans ({columns}) VALUES ({}) ON CONFLICT (trace_id, span_id) DO UPDATE SET {} \
-         WHERE excluded.status NOT IN ('running', 'interrupted') OR spans.status IN ('running', 'interrupted')",
+        "INSERT INTO spans ({columns}) VALUES ({}) ON CONFLICT (trace_id, span_id) DO UPDATE SET {} WHERE {condition}",
         places.join(", "),
         updates.join(", "),
     )
-});
+}
 
 /// Writes the spans and the roll-ups that they touch, all or nothing.
 pub(super) fn write(
     connection: &mut Connection,
     resource: &Resource,
     spans: &[Span<'_>],
+    replaces: Replaces,
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut touched = BTreeSet::new();
     for span in spans {
-        if upsert(&transaction, resource, span)? {
+        if upsert(&transaction, resource, span, replaces)? {
             touched.insert(span.trace_id);
         }
     }
@@ -48,14 +66,20 @@ pub(super) fn write(
 }
 
 /// Writes one span; `false` if it was out of date.
-fn upsert(connection: &Connection, resource: &Resource, span: &Span<'_>) -> rusqlite::Result<bool> {
+fn upsert(
+    connection: &Connection,
+    resource: &Resource,
+    span: &Span<'_>,
+    replaces: Replaces,
+) -> rusqlite::Result<bool> {
+    let statement = if replaces == Replaces::All { &REPLACE_ALL } else { &REPLACE_OPEN };
     let input = span.input.as_deref().map(Payload::new);
     let output = span.output.as_deref().map(Payload::new);
     let [u0, u1, u2, u3, u4, u5, u6] = buckets(&span.usage).map(|count| count.map(int));
     let attributes = &span.attributes;
     let tags =
         (!attributes.tags.is_empty()).then(|| serde_json::Value::from(attributes.tags.clone()).to_string());
-    let written = connection.prepare_cached(&UPSERT)?.execute(params![
+    let written = connection.prepare_cached(statement)?.execute(params![
         span.trace_id.to_bytes(),
         span.span_id.to_bytes(),
         span.parent_id.map(|id| id.to_bytes()),

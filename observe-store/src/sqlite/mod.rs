@@ -92,15 +92,30 @@ impl SqliteStore {
     }
 }
 
-impl Store for SqliteStore {
-    fn write(&mut self, resource: &Resource, spans: &[Span<'_>]) -> Result<(), Error> {
+impl SqliteStore {
+    fn ingest(
+        &mut self,
+        resource: &Resource,
+        spans: &[Span<'_>],
+        replaces: ingest::Replaces,
+    ) -> Result<(), Error> {
         if spans.is_empty() {
             return Ok(());
         }
-        ingest::write(&mut self.connection, resource, spans)
+        ingest::write(&mut self.connection, resource, spans, replaces)
             .map_err(|source| Error::sqlite(&self.path, source))?;
         self.writes += 1;
         Ok(())
+    }
+}
+
+impl Store for SqliteStore {
+    fn write(&mut self, resource: &Resource, spans: &[Span<'_>]) -> Result<(), Error> {
+        self.ingest(resource, spans, ingest::Replaces::All)
+    }
+
+    fn write_missing(&mut self, resource: &Resource, spans: &[Span<'_>]) -> Result<(), Error> {
+        self.ingest(resource, spans, ingest::Replaces::Open)
     }
 
     fn sessions(&self, query: &SessionQuery) -> Result<Page<SessionSummary>, Error> {

@@ -171,6 +171,20 @@ fn a_running_span_is_updated_in_place_and_never_set_back() {
 }
 
 #[test]
+fn what_a_journal_brings_back_fills_in_and_replaces_nothing_that_ended() {
+    let (_directory, mut store) = temporary();
+    let (mut ended, mut open) = (span(1, 1, 0, 5), span(1, 2, 1, 5));
+    ended.model = Some("said before".into());
+    (open.status, open.end) = (Status::Running, None);
+    write(&mut store, &[ended, open]);
+    // The journal has the ends of both, and not what was said of the first.
+    store.write_missing(&project("p"), &[span(1, 1, 0, 5), span(1, 2, 1, 5), span(1, 3, 1, 6)]).unwrap();
+    let trace = store.trace(trace_id(1)).unwrap().unwrap();
+    let told: Vec<_> = trace.spans.iter().map(|s| (s.status, s.model.as_deref())).collect();
+    assert_eq!(told, [(Status::Ok, Some("said before")), (Status::Ok, None), (Status::Ok, None)]);
+}
+
+#[test]
 fn a_trace_whose_root_never_comes_takes_its_earliest_span_for_it() {
     let (_directory, mut store) = temporary();
     let mut running = span(1, 3, 9, 20);

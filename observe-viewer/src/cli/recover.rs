@@ -21,7 +21,7 @@ pub(super) fn recover(database: &Path) -> Result<Recovered, Failure> {
             Some(store) => store,
             None => open(database)?,
         };
-        store.insert(open).write(resource, &spans).map_err(io::Error::other)
+        store.insert(open).write_missing(resource, &spans).map_err(io::Error::other)
     })
     .map_err(Failure::Recover)
 }
