@@ -27,7 +27,9 @@ struct Slot {
 }
 
 impl Slot {
-    const FREE: Self = Self { span: AtomicU64::new(0), count: AtomicU64::new(0) };
+    const fn free() -> Self {
+        Self { span: AtomicU64::new(0), count: AtomicU64::new(0) }
+    }
 
     /// Counts one more below `span`, if the slot is its or free.
     fn add(&self, span: u64) -> bool {
@@ -68,7 +70,7 @@ struct Table([Slot; SLOTS]);
 
 impl Table {
     const fn new() -> Self {
-        Self([Slot::FREE; SLOTS])
+        Self([const { Slot::free() }; SLOTS])
     }
 
     /// Counts one more below `span`; `false` if there is no place for it.
