@@ -33,10 +33,13 @@ struct Seen {
     dropped: u64,
 }
 
+/// Every span that arrived.
+type Arrived = Arc<Mutex<Vec<(SpanId, Seen)>>>;
+
 /// Does with every span what `slow` does before it takes it, and with that holds up the collector.
 struct Slow<F> {
     slow: F,
-    seen: Arc<Mutex<Vec<(SpanId, Seen)>>>,
+    seen: Arrived,
     progress: Arc<Progress>,
 }
 
@@ -61,8 +64,8 @@ impl<F: FnMut() + Send> Destination for Slow<F> {
 }
 
 /// Begins to record with the settings of the environment; what arrives is found in the list.
-fn record(slow: impl FnMut() + Send + 'static) -> (observe::Guard, Arc<Mutex<Vec<(SpanId, Seen)>>>) {
-    let seen = Arc::<Mutex<Vec<_>>>::default();
+fn record(slow: impl FnMut() + Send + 'static) -> (observe::Guard, Arrived) {
+    let seen = Arrived::default();
     let destination = Slow { slow, seen: Arc::clone(&seen), progress: Arc::default() };
     (observe_runtime::start(&Settings::from_env(), vec![Box::new(destination)]), seen)
 }
