@@ -1,4 +1,41 @@
-//! LLM observability: annotate a function, run, and see every conversation.
+//! Observability for programs that call language models: annotate a function, run, and see every conversation.
+//!
+//! ```
+//! use observe::{observe, session};
+//!
+//! #[observe(as_type = "retriever")]
+//! fn search(query: &str, limit: usize) -> Vec<String> {
+//!     vec![format!("about {query}"); limit]
+//! }
+//!
+//! #[observe(as_type = "agent")]
+//! fn answer(question: &str) -> String {
+//!     search(question, 2).join(", ")
+//! }
+//!
+//! let _observe = observe::init(); // records from here on; flushes when it is dropped
+//! session("conversation-1").user("ada").sync_scope(|| answer("spans"));
+//! ```
+//!
+//! - [`observe`](macro@observe) records the calls of a function: what went in, what came out, how it ended.
+//! - [`session`] opens a scope whose traces belong to one conversation.
+//! - [`current_span`] adds to the span that is open; [`current_trace_id`] and [`current_span_id`] name it.
+//! - [`ObserveExt::in_current_span`], [`carry`] and, with tokio, [`spawn`] and [`spawn_blocking`] take the context to
+//!   other tasks and threads.
+//! - [`init`] begins to record, [`builder`] does so with settings from code, [`flush`] says what became of the spans.
+//! - [`destination`] holds the places that spans can be sent to, and the trait for one of your own.
+//!
+//! # Features
+//!
+//! | | |
+//! |---|---|
+//! | `local` (default) | the SQLite file that the `observe` command shows |
+//! | `otlp` (default) | the OTLP destination |
+//! | `tokio` (default) | `spawn` and `spawn_blocking` |
+//! | `off` | compiles all of it out |
+//!
+//! A library that annotates its functions depends on this crate without default features; whether anything is recorded is
+//! up to the application that calls [`init`].
 #![forbid(unsafe_code)]
 
 // The expansion of `#[observe]` names `::observe`, which this crate's own tests and examples do too.
