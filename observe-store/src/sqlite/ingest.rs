@@ -24,24 +24,30 @@ pub(super) enum Replaces {
 static REPLACE_ALL: LazyLock<String> = LazyLock::new(|| {
     upsert_where(
         "excluded.status NOT IN ('running', 'interrupted') OR spans.status IN ('running', 'interrupted')",
+        "excluded.dropped",
     )
 });
 
 static REPLACE_OPEN: LazyLock<String> =
-    LazyLock::new(|| upsert_where("spans.status IN ('running', 'interrupted')"));
+    // No journal knows what was dropped; the process may have said so while the span ran.
+    LazyLock::new(|| {
+        upsert_where("spans.status IN ('running', 'interrupted')", "max(spans.dropped, excluded.dropped)")
+    });
 
-/// Writes a span, in place of the one of the same id where `condition` holds.
-fn upsert_where(condition: &str) -> String {
+/// Writes a span, in place of the one of the same id where `condition` holds; that then has `dropped`.
+fn upsert_where(condition: &str, dropped: &str) -> String {
     let columns = format!(
         "trace_id, span_id, parent_id, project, service, release, environment, name, span_type, status, \
          status_message, level, start_ns, end_ns, input_head, input_hash, output_head, output_hash, metadata, \
-         session, user, tags, trace_metadata, model, {USAGE}, cost, version, function, file, line, dropped"
+         session, user, tags, trace_metadata, model, {USAGE}, cost, version, function, file, line"
     );
-    let count = columns.split(", ").count();
+    // And `dropped`, the last.
+    let count = columns.split(", ").count() + 1;
     let places: Vec<_> = (1..=count).map(|n| format!("?{n}")).collect();
     let updates: Vec<_> = columns.split(", ").skip(2).map(|c| format!("{c} = excluded.{c}")).collect();
     format!(
-        "INSERT INTO spans ({columns}) VALUES ({}) ON CONFLICT (trace_id, span_id) DO UPDATE SET {} WHERE {condition}",
+        "INSERT INTO spans ({columns}, dropped) VALUES ({}) ON CONFLICT (trace_id, span_id) \
+         DO UPDATE SET {}, dropped = {dropped} WHERE {condition}",
         places.join(", "),
         updates.join(", "),
     )

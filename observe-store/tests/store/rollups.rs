@@ -175,13 +175,13 @@ fn what_a_journal_brings_back_fills_in_and_replaces_nothing_that_ended() {
     let (_directory, mut store) = temporary();
     let (mut ended, mut open) = (span(1, 1, 0, 5), span(1, 2, 1, 5));
     ended.model = Some("said before".into());
-    (open.status, open.end) = (Status::Running, None);
+    (open.status, open.end, open.dropped) = (Status::Running, None, 4);
     write(&mut store, &[ended, open]);
     // The journal has the ends of both, and not what was said of the first.
     store.write_missing(&project("p"), &[span(1, 1, 0, 5), span(1, 2, 1, 5), span(1, 3, 1, 6)]).unwrap();
     let trace = store.trace(trace_id(1)).unwrap().unwrap();
-    let told: Vec<_> = trace.spans.iter().map(|s| (s.status, s.model.as_deref())).collect();
-    assert_eq!(told, [(Status::Ok, Some("said before")), (Status::Ok, None), (Status::Ok, None)]);
+    let told: Vec<_> = trace.spans.iter().map(|s| (s.status, s.model.as_deref(), s.dropped)).collect();
+    assert_eq!(told, [(Status::Ok, Some("said before"), 0), (Status::Ok, None, 4), (Status::Ok, None, 0)]);
 }
 
 #[test]
