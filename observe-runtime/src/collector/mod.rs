@@ -288,7 +288,8 @@ impl Collector {
             say(&problem);
         }
         if pool::dropped() > 0 {
-            self.dropped.say("the journal is full: spans are dropped; the report of observe::flush() counts them");
+            self.dropped
+                .say("the journal is full: spans are dropped; the report of observe::flush() counts them");
         }
     }
 }
