@@ -67,6 +67,19 @@ pub(crate) fn change(span: SpanId, field: Field, payload: impl FnOnce(&mut Draft
 /// What both kinds of call offer the macro.
 macro_rules! outcomes {
     () => {
+        /// A call that is not observed. No constant: that would be copied whole, and this writes one word.
+        #[inline(always)]
+        #[expect(clippy::new_without_default, reason = "only the macro makes calls")]
+        pub fn new() -> Self {
+            Self { live: None }
+        }
+
+        /// Whether there is anything to do when the body has run.
+        #[inline(always)]
+        pub fn is_live(&self) -> bool {
+            self.live.is_some()
+        }
+
         /// Whether an output is wanted.
         #[inline(always)]
         pub fn is_recording(&self) -> bool {

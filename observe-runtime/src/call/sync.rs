@@ -27,19 +27,6 @@ struct LiveSync {
 }
 
 impl SyncCall {
-    /// A call that is not observed. No constant: that would be copied whole, and this writes one word.
-    #[inline(always)]
-    #[expect(clippy::new_without_default, reason = "only the macro makes calls")]
-    pub fn new() -> Self {
-        Self { live: None }
-    }
-
-    /// Whether there is anything to do when the body has run.
-    #[inline(always)]
-    pub fn is_live(&self) -> bool {
-        self.live.is_some()
-    }
-
     outcomes!();
 
     /// Begins a span of `site` where the context says.
