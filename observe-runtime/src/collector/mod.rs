@@ -83,7 +83,7 @@ impl Outlets {
         self.0.retain_mut(|destination| {
             let alive = catch_unwind(AssertUnwindSafe(|| call(&mut **destination))).is_ok();
             if !alive {
-                say(&format!("destination {}: it panicked and is switched off", destination.name()));
+                say_switched_off(&**destination);
             }
             alive
         });
@@ -96,23 +96,32 @@ impl Outlets {
         counts
     }
 
-    /// [`Outlets::each`] for one span: once for every span, so it looks before it takes anything out.
+    /// [`Outlets::each`] for one span: once for every span, so it takes nothing out unless it must.
     #[inline]
     fn record(&mut self, span: &Span<'_>, origin: Origin) {
-        let record =
-            |d: &mut Box<dyn Destination>| catch_unwind(AssertUnwindSafe(|| d.record(span, origin))).is_ok();
-        // Every destination gets the span, also behind one that panics.
-        let alive = self.0.iter_mut().filter_map(|d| record(d).then_some(())).count();
-        if alive < self.0.len() {
-            self.take_out(span, origin);
+        // Allocates nothing while nobody panics.
+        let mut dead = Vec::new();
+        for (n, destination) in self.0.iter_mut().enumerate() {
+            if catch_unwind(AssertUnwindSafe(|| destination.record(span, origin))).is_err() {
+                dead.push(n);
+            }
+        }
+        if !dead.is_empty() {
+            self.take_out(&dead);
         }
     }
 
-    /// Takes out the destinations that panic over this span.
+    /// Takes out destinations that panicked, by their places, and says so.
     #[cold]
-    fn take_out(&mut self, span: &Span<'_>, origin: Origin) {
-        self.each(|d| d.record(span, origin));
+    fn take_out(&mut self, dead: &[usize]) {
+        for n in dead.iter().rev() {
+            say_switched_off(&*self.0.remove(*n));
+        }
     }
+}
+
+fn say_switched_off(destination: &dyn Destination) {
+    say(&format!("destination {}: it panicked and is switched off", destination.name()));
 }
 
 impl Collector {
