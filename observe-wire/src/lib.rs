@@ -5,12 +5,15 @@
 //!
 //! - [`journal`] is what a recording process writes for itself, and how to read it after the process died.
 //!
+//! - [`w3c`] is what services tell each other about the trace they work on.
+//!
 //! `docs/WIRE.md` says which field of the model travels under which key, and what the wire cannot carry.
 #![forbid(unsafe_code)]
 
 mod dialect;
 pub mod journal;
 mod otlp;
+pub mod w3c;
 
 pub use otlp::{
     decoder::{DecodeError, Decoded, DecodedResource, Limits, SpanError, decode},
