@@ -70,8 +70,8 @@ impl Sink for Local {
         if !observe_runtime::any_journal_below(&root) {
             return;
         }
-        let result = observe_runtime::recover_dead(&root, |resource, spans| {
-            let written = self.open().and_then(|store| store.write_missing(resource, &spans));
+        let result = observe_runtime::recover_dead(&root, |resource, batch| {
+            let written = self.open().and_then(|store| store.write_missing(resource, &batch.spans));
             written.map_err(std::io::Error::other)
         });
         match result {

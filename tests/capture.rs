@@ -233,7 +233,7 @@ fn what_is_said_of_the_current_span_wins_over_what_was_captured() {
     let spans = trace(trace_id);
     let span = named(&spans, "spoke");
     assert_eq!((input(span), output(span)), (json!({"number": 5}), json!({"n": 5})));
-    assert_eq!((span.usage.total(), span.cost), (Some(7), Some(0.5)));
+    assert_eq!((span.usage.total(), span.cost.total()), (Some(7), Some(0.5)));
     assert_eq!((span.status, span.status_message.as_deref()), (Status::Error, Some("no answer")));
     assert_eq!(json!(span.metadata), json!({"attempt": 2}));
 }

@@ -1,10 +1,10 @@
-//! What every span of a scope is stamped with.
+//! What every span of a scope is stamped with, and what can be said of a whole trace.
 
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Metadata;
+use crate::{Json, Metadata, Timestamp, details::replace};
 
 /// Whose trace it is and what it belongs to: stamped on every span that begins inside the scope that set it.
 ///
@@ -12,6 +12,9 @@ use crate::Metadata;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TraceAttributes {
+    /// What the trace is called, apart from its root span.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The conversation, thread or journey: any string the application chooses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
@@ -24,6 +27,18 @@ pub struct TraceAttributes {
     /// Anything else.
     #[serde(skip_serializing_if = "Metadata::is_empty")]
     pub metadata: Metadata,
+    /// The version of what the trace is a run of: an agent, a workflow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The release of the application, where it is not the [`Resource`](crate::Resource)'s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// Where the application runs, where it is not what the [`Resource`](crate::Resource) says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// Whether anybody with a link may see the trace, on platforms that offer this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public: Option<bool>,
 }
 
 impl TraceAttributes {
@@ -58,15 +73,63 @@ impl TraceAttributes {
     /// assert_eq!(outer.tags, ["a", "b"]);
     /// ```
     pub fn merge(&mut self, inner: &Self) {
-        if inner.session.is_some() {
-            self.session.clone_from(&inner.session);
+        let Self { name, session, user, tags, metadata, version, release, environment, public } = inner;
+        let texts = [
+            (&mut self.name, name),
+            (&mut self.session, session),
+            (&mut self.user, user),
+            (&mut self.version, version),
+            (&mut self.release, release),
+            (&mut self.environment, environment),
+        ];
+        for (outer, inner) in texts {
+            if inner.is_some() {
+                outer.clone_from(inner);
+            }
         }
-        if inner.user.is_some() {
-            self.user.clone_from(&inner.user);
-        }
-        for tag in &inner.tags {
+        self.public = public.or(self.public);
+        for tag in tags {
             self.add_tag(tag);
         }
-        self.metadata.extend(inner.metadata.clone());
+        self.metadata.extend(metadata.clone());
+    }
+}
+
+/// What was said of a whole trace from inside it.
+///
+/// It is kept on the trace's first span; where that has ended, on the nearest span that has not. Each such span's
+/// [`attributes`](crate::Span::attributes) have what it says merged in.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TraceUpdate {
+    /// When something was said last: of two updates of a trace, the later one wins.
+    pub at: Timestamp,
+    /// Name, session, user, tags and so on: what is set here wins over what scopes have set.
+    #[serde(skip_serializing_if = "TraceAttributes::is_empty")]
+    pub attributes: TraceAttributes,
+    /// What went into the trace, where it is not what went into its root span.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<Json>,
+    /// What came out of it, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<Json>,
+    /// What it came to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Json>,
+    /// Why it failed: it counts as failed whatever its root span returns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+}
+
+impl TraceUpdate {
+    /// Adds what was `said` later: it wins, but tags and metadata merge.
+    pub fn merge(&mut self, said: Self) {
+        let Self { at, attributes, input, output, summary, failed } = said;
+        self.at = self.at.max(at);
+        self.attributes.merge(&attributes);
+        replace(&mut self.input, input);
+        replace(&mut self.output, output);
+        replace(&mut self.summary, summary);
+        replace(&mut self.failed, failed);
     }
 }

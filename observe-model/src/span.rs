@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, str::FromStr, sync::LazyLock};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Metadata, SpanId, Timestamp, TraceAttributes, TraceId, Usage};
+use crate::{Cost, Details, Metadata, SpanId, Timestamp, TraceAttributes, TraceId, Usage};
 
 /// A text that names none of the variants.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -150,13 +150,15 @@ pub struct Span<'a> {
     /// The tokens that the call used.
     pub usage: Usage,
     /// What the call cost in US dollars, where the caller said so.
-    pub cost: Option<f64>,
+    pub cost: Cost,
     /// The version of the component.
     pub version: Option<Cow<'a, str>>,
     /// Where the span's function stands: module path, file and line.
     pub code: Option<Code<'a>>,
-    /// Session, user, tags and metadata of the scope it began in.
+    /// Session, user, tags and so on of the scope it began in, with what [`Details::trace`] says merged in.
     pub attributes: Cow<'a, TraceAttributes>,
+    /// What only some spans have.
+    pub details: Option<Box<Details>>,
     /// Spans begun inside it that were not recorded because the journal was full.
     pub dropped: u64,
 }
@@ -203,10 +205,11 @@ impl Span<'_> {
             metadata: Cow::Borrowed(no_metadata()),
             model: None,
             usage: Usage::default(),
-            cost: None,
+            cost: Cost::default(),
             version: None,
             code: None,
             attributes: Cow::Borrowed(TraceAttributes::none()),
+            details: None,
             dropped: 0,
         }
     }
@@ -240,6 +243,7 @@ impl Span<'_> {
                 line: c.line,
             }),
             attributes: Cow::Owned(self.attributes.into_owned()),
+            details: self.details,
             dropped: self.dropped,
         }
     }

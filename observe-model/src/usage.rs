@@ -1,4 +1,4 @@
-//! Token counts.
+//! Token counts and what they cost.
 
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +64,59 @@ impl Usage {
     /// Whether no bucket is known.
     pub fn is_unknown(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+/// What a model call cost, in US dollars. What is not known is `None`, which is not zero.
+///
+/// ```
+/// use observe_model::Cost;
+/// let cost = Cost { input: Some(0.25), output: Some(0.5), total: None };
+/// assert_eq!(cost.total(), Some(0.75));
+/// assert_eq!(Cost::from(0.1).total(), Some(0.1));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Cost {
+    /// What the input cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<f64>,
+    /// What the output cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<f64>,
+    /// What the call cost, where it was said; [`total`](Self::total) adds up the parts where it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<f64>,
+}
+
+impl Cost {
+    /// What input and output cost; the total is their sum.
+    pub fn new(input: f64, output: f64) -> Self {
+        Self { input: Some(input), output: Some(output), total: None }
+    }
+
+    /// What the call cost: as it was said, else input and output together, as far as they are known.
+    pub fn total(&self) -> Option<f64> {
+        self.total.or_else(|| self.input.into_iter().chain(self.output).reduce(|a, b| a + b))
+    }
+
+    /// Whether nothing is known.
+    #[inline]
+    pub fn is_unknown(&self) -> bool {
+        self.input.is_none() & self.output.is_none() & self.total.is_none()
+    }
+
+    /// The same without what is no finite number: JSON has no other, and one of them would spoil every sum it enters.
+    pub fn finite(self) -> Self {
+        let finite = |part: Option<f64>| part.filter(|dollars| dollars.is_finite());
+        Self { input: finite(self.input), output: finite(self.output), total: finite(self.total) }
+    }
+}
+
+/// A cost of which the total alone is known.
+impl From<f64> for Cost {
+    fn from(total: f64) -> Self {
+        Self { total: Some(total), ..Self::default() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The current span, for code that runs inside it.
 
-use observe_model::{Level, SpanId, TraceId, Usage};
+use observe_model::{Cost, Level, SpanId, TraceId, Usage};
 use observe_wire::journal::entry::Field;
 use serde::Serialize;
 
@@ -70,8 +70,8 @@ impl CurrentSpan {
     }
 
     /// What the call cost in US dollars.
-    pub fn cost(self, dollars: f64) -> Self {
-        self.value(Field::Cost, &dollars)
+    pub fn cost(self, cost: impl Into<Cost>) -> Self {
+        self.value(Field::Cost, &cost.into())
     }
 
     /// How much it deserves attention.

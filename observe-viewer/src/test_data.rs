@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use observe_model::{
-    Code, Level, Resource, Span, SpanId, SpanType, Status, Timestamp, TraceAttributes, TraceId, Usage,
+    Code, Cost, Level, Resource, Span, SpanId, SpanType, Status, Timestamp, TraceAttributes, TraceId, Usage,
 };
 use observe_store::Store;
 use serde_json::json;
@@ -30,7 +30,7 @@ pub(crate) fn fill(store: &mut impl Store) {
     }
     let mut failed = turn("support/8", 0, "Hello?", "");
     for span in &mut failed {
-        (span.usage, span.cost) = (Usage::default(), None);
+        (span.usage, span.cost) = (Usage::default(), Cost::default());
     }
     failed[0].status = Status::Error;
     failed[0].status_message = Some("the model did not answer within 30 s".into());
@@ -59,6 +59,7 @@ fn turn(session: &str, number: u64, question: &str, answer: &str) -> Vec<Span<'s
         user: Some("ann".into()),
         tags: vec!["beta".into()],
         metadata: json!({ "channel": "web" }).as_object().cloned().unwrap(),
+        ..TraceAttributes::default()
     };
     let span = |name: &'static str, span_type, parent: Option<&str>, from: u64, to: u64| {
         let mut span = Span::begin(trace, id(name), name, Timestamp(start + from * MS));
@@ -104,6 +105,6 @@ fn turn(session: &str, number: u64, question: &str, answer: &str) -> Vec<Span<'s
         reasoning: Some(12),
         output_audio: Some(2),
     };
-    model.cost = Some(0.0021);
+    model.cost = 0.0021.into();
     vec![root, search, tool, model]
 }

@@ -40,7 +40,7 @@ fn journal() -> Vec<u8> {
         entry(Kind::Clock, 0, &[0; 8], &serde_json::to_vec(&clock).unwrap()),
         start(1, 0),
         start(2, 1),
-        entry(Kind::End, Ending::Returned as u8, &entry::end(1, 20), b"42"),
+        entry(Kind::End, Ending::Returned as u8, &entry::moment(1, 20), b"42"),
     ]
     .concat();
     let mut chunk = vec![0; HEADER];

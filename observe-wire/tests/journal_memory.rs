@@ -5,8 +5,10 @@
 #[allow(dead_code, reason = "the journal's other tests use the rest")]
 mod writer;
 
+use observe_model::{SpanId, TraceId};
 use observe_wire::journal::{
-    entry::{Ending, Field, Kind, PAYLOAD, RAW, RAW_STRING, end},
+    Found,
+    entry::{Ending, Field, Kind, PAYLOAD, RAW, RAW_STRING, moment},
     recover,
 };
 use peak_alloc::PeakAlloc;
@@ -19,7 +21,11 @@ static MEMORY: PeakAlloc = PeakAlloc;
 fn taken(file: &[u8]) -> f64 {
     let before = MEMORY.current_usage();
     MEMORY.reset_peak_usage();
-    recover(&[file], |_, span| assert!(span.end.is_none() || !span.name.is_empty())).unwrap();
+    let look = |found: Found<'_, '_>| match found {
+        Found::Span(span) => assert!(span.end.is_none() || !span.name.is_empty()),
+        Found::Record(_) => {}
+    };
+    recover(&[file], |_, found| look(found)).unwrap();
     (MEMORY.peak_usage() - before) as f64 / file.len() as f64
 }
 
@@ -31,6 +37,14 @@ fn a_journal_takes_less_than_64_times_its_own_size() {
         let zeros = format!("{{\"metadata\":{{\"a\":[{}0]}}}}", "0,".repeat(60));
         [entry(Kind::Stamp, 0, PAYLOAD, &n.to_le_bytes(), zeros.as_bytes()), start(n, 0, n, "")]
     });
+    let list = |name, of: &str| format!("{{\"{name}\":[{}{of}]}}", format!("{of},").repeat(20_000));
+    let errors = list("errors", r#"{"message":""}"#);
+    let ids = (TraceId::from_seed("a"), SpanId::from_seed("a"));
+    let links = list("links", &format!(r#"{{"trace_id":"{}","span_id":"{}"}}"#, ids.0, ids.1));
+    let score = format!(
+        "{{\"score\":{{\"type\":\"text\",\"value\":\"\",\"metadata\":{{\"a\":[{}0]}}}}}}",
+        "0,".repeat(200_000)
+    );
     let controls = [&[RAW_STRING][..], &1_000_000_u32.to_le_bytes(), &[2; 1_000_000]].concat();
     let cases: Vec<(&str, Vec<Vec<u8>>)> = vec![
         ("starts", each(&|n| start(n, 0, 0, ""))),
@@ -50,11 +64,14 @@ fn a_journal_takes_less_than_64_times_its_own_size() {
         ),
         ("stamps of zeros", many_stamps.collect()),
         ("metadata of zeros", vec![start(1, 0, 0, ""), change(1, Field::Metadata, &zeros)]),
+        ("errors of one span", vec![start(1, 0, 0, ""), change(1, Field::Details, &errors)]),
+        ("links of one span", vec![start(1, 0, 0, ""), change(1, Field::Details, &links)]),
+        ("a score of zeros", vec![entry(Kind::Record, 0, PAYLOAD, &[0; 8], score.as_bytes())]),
         (
             "a string to escape",
             vec![
                 start(1, 0, 0, ""),
-                entry(Kind::End, Ending::Returned as u8, PAYLOAD | RAW, &end(1, 1), &controls),
+                entry(Kind::End, Ending::Returned as u8, PAYLOAD | RAW, &moment(1, 1), &controls),
             ],
         ),
     ];

@@ -82,6 +82,7 @@ fn every_field_arrives_under_its_key() {
         user: Some("ada".into()),
         tags: vec!["prod".into(), "eu".into()],
         metadata: json!({"plan": "free", "n": 1}).as_object().unwrap().clone(),
+        ..TraceAttributes::default()
     };
     let span = Span {
         parent_id: Some(SpanId::from_seed("p")),
@@ -102,7 +103,8 @@ fn every_field_arrives_under_its_key() {
             output_audio: Some(7),
             ..Usage::new(600, 200)
         },
-        cost: Some(0.25),
+        cost: 0.25.into(),
+        details: None,
         version: Some("2.1".into()),
         code: Some(Code { function: "chat::answer".into(), file: "src/chat.rs".into(), line: 70_000 }),
         dropped: 12,

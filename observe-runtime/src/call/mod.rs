@@ -43,7 +43,7 @@ fn end(span: SpanId, ending: Ending, payload: impl FnOnce(&mut Draft) -> bool) {
     let ticks = clock::ticks();
     if let Ok(mut draft) = Draft::begin::<16>(Kind::End, 0) {
         let filled = payload(&mut draft);
-        draft.commit(ending as u8, filled, |bytes| *bytes = entry::end(span.to_int(), ticks));
+        draft.commit(ending as u8, filled, |bytes| *bytes = entry::moment(span.to_int(), ticks));
     }
 }
 
@@ -58,9 +58,10 @@ fn end_with_text(span: SpanId, ending: Ending, text: &str) {
 
 /// Writes a change of `span`.
 pub(crate) fn change(span: SpanId, field: Field, payload: impl FnOnce(&mut Draft)) {
-    if let Ok(mut draft) = Draft::begin::<8>(Kind::Change, 0) {
+    let ticks = clock::ticks();
+    if let Ok(mut draft) = Draft::begin::<16>(Kind::Change, 0) {
         payload(&mut draft);
-        draft.commit(field as u8, true, |bytes| *bytes = span.to_int().to_le_bytes());
+        draft.commit(field as u8, true, |bytes| *bytes = entry::moment(span.to_int(), ticks));
     }
 }
 

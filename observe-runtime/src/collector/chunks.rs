@@ -234,7 +234,7 @@ fn read_one(reading: &mut Reading, number: u32, give: &mut impl FnMut(&Entry<'_>
         let at = At { chunk: number, offset: *read as u32 };
         *read += len;
         match entry.kind {
-            Kind::Start | Kind::Change | Kind::End => {
+            Kind::Start | Kind::Change | Kind::End | Kind::Record => {
                 *held += 1;
                 give(&entry, at, &Stamps { chunk: number, stamps });
             }

@@ -1,19 +1,19 @@
 //! Joins starts, changes and ends by span id.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     hash::{BuildHasherDefault, Hasher},
     mem,
     sync::Arc,
     time::Duration,
 };
 
-use observe_model::{Span, Timestamp, TraceAttributes};
+use observe_model::{Record, Span, Timestamp, TraceAttributes};
 use observe_wire::{
     Origin,
     journal::{
         assemble::{self, Parts, assemble},
-        entry::{Entry, Kind},
+        entry::{Entry, Field, Kind},
     },
 };
 
@@ -21,6 +21,7 @@ use super::chunks::{At, Chunks, Stamp};
 use crate::{
     clock::Anchor,
     journal::{Chunk, dropped, pool},
+    report::Once,
     site::Site,
 };
 
@@ -54,6 +55,12 @@ struct Orphan {
     waited: u32,
 }
 
+/// Something said of a span that is not open: it has ended, or its start was not read yet.
+struct Stray {
+    id: u64,
+    waited: u32,
+}
+
 /// Spans that were dropped below another.
 #[derive(Default)]
 struct Dropped {
@@ -82,6 +89,7 @@ impl Hasher for IdHasher {
     }
 }
 
+type Ids = HashSet<u64, BuildHasherDefault<IdHasher>>;
 type ById<T> = HashMap<u64, T, BuildHasherDefault<IdHasher>>;
 
 #[derive(Default)]
@@ -90,6 +98,10 @@ pub(super) struct Table {
     open: ById<Open>,
     /// What was said of spans, in order; few have any.
     changes: ById<Vec<At>>,
+    strays: Vec<Stray>,
+    late: Once,
+    /// Scores and metrics that were not given out yet.
+    records: Vec<At>,
     /// What was dropped below spans; few have any.
     dropped: ById<Dropped>,
     orphans: Vec<Orphan>,
@@ -106,7 +118,7 @@ pub(super) struct Table {
 impl Table {
     /// Reads every chunk up to what is committed now. Whether there was anything new.
     pub(super) fn read_journal(&mut self) -> bool {
-        let Self { chunks, open, changes, orphans, ended, .. } = self;
+        let Self { chunks, open, changes, strays, records, orphans, ended, .. } = self;
         let found = chunks.read(|entry, at, stamps| match entry.kind {
             Kind::Start => {
                 let stamp = stamps.find(entry.start().stamp);
@@ -116,15 +128,20 @@ impl Table {
                 Some(open) => ended.push(Ended { id: entry.id(), open, end: at }),
                 None => orphans.push(Orphan { id: entry.id(), end: at, waited: 0 }),
             },
+            Kind::Record => records.push(at),
             _ => {
                 changes.entry(entry.id()).or_default().push(at);
-                if let Some(open) = open.get_mut(&entry.id()) {
-                    open.shown = false;
+                match open.get_mut(&entry.id()) {
+                    Some(open) => open.shown = false,
+                    None => strays.push(Stray { id: entry.id(), waited: 0 }),
                 }
             }
         });
         if !self.orphans.is_empty() {
             self.place_orphans();
+        }
+        if !self.strays.is_empty() {
+            self.place_strays();
         }
         // After the entries: what was dropped below a span before it ended is counted before its end is read.
         self.count_dropped();
@@ -178,6 +195,36 @@ impl Table {
         }
     }
 
+    /// Forgets what was said of spans that had been given out before, and says so.
+    fn place_strays(&mut self) {
+        let mut strays = mem::take(&mut self.strays);
+        strays.retain_mut(|stray| {
+            stray.waited += 1;
+            self.changes.contains_key(&stray.id) && !self.open.contains_key(&stray.id)
+        });
+        if strays.iter().any(|stray| stray.waited > ORPHAN_AFTER) {
+            let waiting = self.waiting();
+            strays.retain(|stray| {
+                let is_late = stray.waited > ORPHAN_AFTER && !waiting.contains(&stray.id);
+                if is_late {
+                    self.changes
+                        .remove(&stray.id)
+                        .into_iter()
+                        .flatten()
+                        .for_each(|at| self.chunks.let_go(at));
+                    self.late.say("something was said of a span after it had ended, and is not kept");
+                }
+                !is_late
+            });
+        }
+        self.strays = strays;
+    }
+
+    /// The spans that ended and were not given out yet.
+    fn waiting(&self) -> Ids {
+        self.ended.iter().chain(&self.ready).map(|span| span.id).collect()
+    }
+
     /// How many spans have been given out, and how many will have been when all that ended by now are.
     pub(super) fn given(&self) -> (u64, u64) {
         (self.given, self.given + (self.ready.len() + self.ended.len()) as u64)
@@ -196,9 +243,14 @@ impl Table {
     /// Gives out spans that ended in a sweep before, [`BATCH`] at the most.
     pub(super) fn give_ready(&mut self, anchor: &Anchor, mut give: impl FnMut(&Span<'_>, Origin)) -> bool {
         let count = self.ready.len().min(BATCH);
-        let mut ready = mem::take(&mut self.ready);
-        for span in ready.drain(..count) {
+        let mut waiting: Option<Ids> = None;
+        for _ in 0..count {
+            let Some(span) = self.ready.pop_front() else { break };
+            if let Some(waiting) = &mut waiting {
+                waiting.remove(&span.id);
+            }
             let changes = if self.changes.is_empty() { None } else { self.changes.remove(&span.id) };
+            let changes = changes.map(|changes| self.hand_up(&span, changes, &mut waiting));
             self.with_span(
                 span.id,
                 &span.open,
@@ -214,9 +266,45 @@ impl Table {
             self.chunks.let_go(span.end);
             changes.into_iter().flatten().for_each(|at| self.chunks.let_go(at));
         }
-        self.ready = ready;
         self.given += count as u64;
         count > 0
+    }
+
+    /// Hands what was said of the trace up to the span's parent, if that is still to be given out, so that in the end
+    /// the trace's first span has all of it. Gives the other changes back.
+    #[inline(never)]
+    fn hand_up(&mut self, span: &Ended, changes: Vec<At>, waiting: &mut Option<Ids>) -> Vec<At> {
+        let is_of_trace =
+            |at: &At| self.chunks.entry(*at).is_some_and(|entry| entry.code == Field::Trace as u8);
+        let (of_trace, mut rest): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_of_trace);
+        if of_trace.is_empty() {
+            return rest;
+        }
+        let parent = self.chunks.entry(span.open.start).map_or(0, |start| start.start().parent);
+        let waiting = waiting.get_or_insert_with(|| self.waiting());
+        let is_to_come = match self.open.get_mut(&parent) {
+            Some(open) => {
+                open.shown = false;
+                true
+            }
+            None => waiting.contains(&parent),
+        };
+        if is_to_come {
+            self.changes.entry(parent).or_default().extend(of_trace);
+        } else {
+            rest.extend(of_trace);
+        }
+        rest
+    }
+
+    /// Gives out the scores and metrics that were read.
+    pub(super) fn give_records(&mut self, mut give: impl FnMut(&Record)) {
+        for at in mem::take(&mut self.records) {
+            if let Some(record) = self.chunks.entry(at).and_then(|entry| assemble::note(&entry)) {
+                give(&record);
+            }
+            self.chunks.let_go(at);
+        }
     }
 
     /// Gives out the spans that began longer than `after` ago and have not ended, each once.
@@ -257,7 +345,11 @@ impl Table {
         let Some(start) = self.chunks.entry(open.start) else { return };
         let fixed = start.start();
         // Without changes this allocates nothing.
-        let changes: Vec<Entry<'_>> = changes.iter().filter_map(|at| self.chunks.entry(*at)).collect();
+        let mut changes: Vec<Entry<'_>> = changes.iter().filter_map(|at| self.chunks.entry(*at)).collect();
+        if changes.len() > 1 {
+            // Several threads may have said something, and chunks are not read in the order of time.
+            changes.sort_by_key(Entry::ticks);
+        }
         let parts = Parts {
             start: fixed,
             input: start.payload(),
@@ -266,10 +358,14 @@ impl Table {
             end: end.and_then(|at| self.chunks.entry(at)),
             attributes: open.stamp.and_then(|stamp| self.chunks.attributes(stamp)),
         };
-        let origin = Origin { site: fixed.site, stamp: fixed.stamp };
+        let mut origin = Origin { site: fixed.site, stamp: fixed.stamp };
         let dropped = if self.dropped.is_empty() { 0 } else { self.dropped.get(&id).map_or(0, |d| d.count) };
         let give = |span: &mut Span<'_>| {
             span.dropped = dropped;
+            if span.details.is_some() {
+                // What was said of the trace is merged into its attributes, which are its own then.
+                origin.stamp = 0;
+            }
             use_span(span, origin);
         };
         assemble(&parts, |ticks| anchor.to_wall(ticks), give);
@@ -299,7 +395,7 @@ impl Table {
                 (open.start, open.stamp) = chunks.keep(open.start, attributes);
             }
         }
-        let changes = self.changes.values_mut().flatten();
+        let changes = self.changes.values_mut().flatten().chain(&mut self.records);
         let orphans = self.orphans.iter_mut().map(|orphan| &mut orphan.end);
         for at in ended.into_iter().chain(changes).chain(orphans).filter(|at| at.is_in(number)) {
             *at = chunks.keep(*at, None).0;
@@ -318,7 +414,8 @@ impl Table {
 
     /// Whether every span has been given out and has arrived.
     pub(super) fn is_empty(&self) -> bool {
-        self.open.is_empty() && self.ended.is_empty() && self.ready.is_empty() && self.settling.is_empty()
+        let nothing_waits = self.ended.is_empty() && self.ready.is_empty() && self.records.is_empty();
+        self.open.is_empty() && nothing_waits && self.settling.is_empty()
     }
 }
 

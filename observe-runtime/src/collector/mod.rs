@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use observe_model::{Resource, Span};
+use observe_model::{Record, Resource, Span};
 use observe_wire::Origin;
 
 use crate::{
@@ -199,6 +199,13 @@ impl Collector {
             let outlets = &mut self.outlets;
             gave = self.table.give_ready(&self.anchor, |span, origin| outlets.record(span, origin));
         }
+        let outlets = &mut self.outlets;
+        self.table.give_records(|record| {
+            outlets.each(|d| match record {
+                Record::Score(score) => d.record_score(score),
+                Record::Metric(metric) => d.record_metric(metric),
+            });
+        });
         self.table.make_ready();
         self.outlets.each(|d| d.hand_over(false));
         // Spans stay in the journal until those destinations have them that would find them there again.

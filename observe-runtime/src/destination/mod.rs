@@ -16,7 +16,7 @@ pub use queue::{Queue, Sink};
 
 use std::{path::PathBuf, sync::Arc};
 
-use observe_model::{Resource, Span};
+use observe_model::{Metric, Resource, Score, Span};
 pub use observe_wire::Origin;
 
 /// Somewhere that spans are sent.
@@ -48,6 +48,17 @@ pub trait Destination: Send {
     /// Within a process, spans of equal `origin` are of the same call site and began in the same scope; who encodes
     /// them may keep what depends on these alone.
     fn record(&mut self, span: &Span<'_>, origin: Origin);
+
+    /// Takes a score; one with the id of an earlier one replaces that. Without this method scores are passed over.
+    fn record_score(&mut self, score: &Score) {
+        let _ = score;
+    }
+
+    /// Takes a metric that is to be kept; one with the id of an earlier one replaces that. Without this method such metrics
+    /// are passed over, but for those said inside a span: they are among its [`events`](observe_model::Details::events).
+    fn record_metric(&mut self, metric: &Metric) {
+        let _ = metric;
+    }
 
     /// Whether it has so much to do that more would better wait a moment, where the journal has room for it.
     fn is_crowded(&self) -> bool {

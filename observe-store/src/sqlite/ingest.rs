@@ -117,8 +117,7 @@ fn upsert(
         u4,
         u5,
         u6,
-        // JSON has no other numbers, and one of them would spoil every sum it enters.
-        span.cost.filter(|cost| cost.is_finite()),
+        span.cost.finite().total(),
         span.version,
         span.code.as_ref().map(|code| &code.function),
         span.code.as_ref().map(|code| &code.file),

@@ -19,7 +19,7 @@ fn a_span_comes_back_as_it_was_written() {
     written.metadata = std::borrow::Cow::Owned(Metadata::from_iter([("k".into(), 1.into())]));
     written.model = Some("m".into());
     written.usage = Usage { input: Some(u64::MAX), ..Usage::new(0, 2) };
-    written.cost = Some(0.25);
+    written.cost = 0.25.into();
     written.version = Some("v".into());
     written.dropped = 3;
     written.code = Some(Code { function: "f".into(), file: "a.rs".into(), line: 7 });
@@ -28,6 +28,7 @@ fn a_span_comes_back_as_it_was_written() {
         user: Some("u".into()),
         tags: vec!["t".into()],
         metadata: Metadata::from_iter([("scope".into(), true.into())]),
+        ..TraceAttributes::default()
     });
     write(&mut store, &[written]);
 

@@ -22,7 +22,7 @@ fn any_span() -> impl Strategy<Value = Span<'static>> {
             span.status = status;
             span.level = level;
             span.usage = Usage { output: tokens, ..Usage::default() };
-            span.cost = cost.map(|quarters| f64::from(quarters) / 4.0);
+            span.cost.total = cost.map(|quarters| f64::from(quarters) / 4.0);
             span.dropped = dropped;
             span.input = Some(format!("{id}-{start}").into());
             let attributes = span.attributes.to_mut();
@@ -62,7 +62,7 @@ fn totals(spans: &[&Span<'_>]) -> Totals {
     let counts = |span: &&&Span<'_>, reports: fn(&Span<'_>) -> bool| {
         reports(span) && !spans.iter().any(|below| reports(below) && is_under(spans, below, span.span_id))
     };
-    let costs = spans.iter().filter(|s| counts(s, |s| s.cost.is_some())).filter_map(|s| s.cost);
+    let costs = spans.iter().filter(|s| counts(s, |s| !s.cost.is_unknown())).filter_map(|s| s.cost.total());
     let tokens = spans.iter().filter(|s| counts(s, |s| !s.usage.is_unknown())).filter_map(|s| s.usage.output);
     Totals {
         spans: spans.len() as u64,
@@ -126,7 +126,7 @@ fn an_agent_that_repeats_its_model_calls_usage_is_counted_once() {
     for (span, tokens) in spans.iter_mut().zip([30, 10, 20]) {
         span.usage = Usage::new(tokens, 1);
     }
-    spans[0].cost = Some(0.5);
+    spans[0].cost = 0.5.into();
     write(&mut store, &spans);
     let totals = store.trace(trace_id(1)).unwrap().unwrap().summary.totals;
     assert_eq!(totals.usage, Usage::new(30, 2));
@@ -202,7 +202,7 @@ fn numbers_beyond_what_sqlite_holds_are_cut_and_never_wrap() {
     let huge = |id| {
         let mut span = in_session(span(id, id, 0, u64::MAX - 100), "s");
         span.usage = Usage::new(u64::MAX, u64::MAX);
-        span.cost = Some(f64::NAN);
+        span.cost = f64::NAN.into();
         span
     };
     write(&mut store, &[huge(1), huge(2)]);

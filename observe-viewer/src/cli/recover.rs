@@ -16,12 +16,12 @@ use super::Failure;
 pub(super) fn recover(database: &Path) -> Result<Recovered, Failure> {
     let mut store: Option<SqliteStore> = None;
     let root = database.with_file_name("journal");
-    recover_dead(&root, |resource, spans| {
+    recover_dead(&root, |resource, batch| {
         let open = match store.take() {
             Some(store) => store,
             None => open(database)?,
         };
-        store.insert(open).write_missing(resource, &spans).map_err(io::Error::other)
+        store.insert(open).write_missing(resource, &batch.spans).map_err(io::Error::other)
     })
     .map_err(Failure::Recover)
 }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use observe_model::{Code, Level, Metadata, Resource, Span, SpanType, Status, TraceAttributes, Usage};
+use observe_model::{Code, Cost, Level, Resource, Span, SpanType, Status, TraceAttributes, Usage};
 use serde::Serializer as _;
 use serde_json::Value;
 
@@ -188,7 +188,7 @@ pub(crate) fn has_rest(span: &Span<'_>) -> bool {
     let Usage { input, cache_read, cache_write, input_audio, output, reasoning, output_audio } = &span.usage;
     let used = input.is_some() | output.is_some() | cache_read.is_some() | cache_write.is_some();
     let detailed = input_audio.is_some() | reasoning.is_some() | output_audio.is_some();
-    let called = span.model.is_some() | span.cost.is_some() | used | detailed;
+    let called = span.model.is_some() | !span.cost.is_unknown() | span.details.is_some() | used | detailed;
     !plain | called | span.version.is_some() | (span.dropped > 0) | !span.metadata.is_empty()
 }
 
@@ -221,10 +221,21 @@ pub(crate) fn put_rest(out: &mut Vec<u8>, span: &Span<'_>) {
         }
         (Some(model), _) => put_text(out, key!(SPAN, "llm.model_name"), model.as_bytes()),
     }
-    if let Some(cost) = span.cost.filter(|cost| cost.is_finite()) {
-        put_double(out, key!(SPAN, "llm.cost.total"), cost);
-    }
+    put_cost(out, &span.cost.finite());
     put_usage(out, &span.usage);
+}
+
+/// Appends what the call cost, in US dollars.
+fn put_cost(out: &mut Vec<u8>, cost: &Cost) {
+    if let Some(dollars) = cost.input {
+        put_double(out, key!(SPAN, "llm.cost.prompt"), dollars);
+    }
+    if let Some(dollars) = cost.output {
+        put_double(out, key!(SPAN, "llm.cost.completion"), dollars);
+    }
+    if let Some(dollars) = cost.total {
+        put_double(out, key!(SPAN, "llm.cost.total"), dollars);
+    }
 }
 
 /// Appends token counts; OpenInference's sums include the cached, audio and reasoning ones.
@@ -303,7 +314,11 @@ pub(crate) fn read(span: &mut Span<'static>, mut attributes: Attributes<'_>) -> 
         &["output.value", "gen_ai.output.messages", "gen_ai.tool.call.result"],
     )?;
     span.usage = usage(a);
-    span.cost = a.double(&["llm.cost.total", "gen_ai.usage.cost"]);
+    span.cost = Cost {
+        input: a.double(&["llm.cost.prompt"]),
+        output: a.double(&["llm.cost.completion"]),
+        total: a.double(&["llm.cost.total", "gen_ai.usage.cost"]),
+    };
     span.version = a.text(&["observe.version"]).map(Cow::Owned);
     span.code = code(a);
     span.dropped = a.count(&["observe.dropped_spans"]).unwrap_or_default();
@@ -311,7 +326,7 @@ pub(crate) fn read(span: &mut Span<'static>, mut attributes: Attributes<'_>) -> 
         session: a.text(&["session.id", "gen_ai.conversation.id"]),
         user: a.text(&["user.id", "enduser.id"]),
         tags: a.texts("tag.tags")?,
-        metadata: Metadata::new(),
+        ..TraceAttributes::default()
     };
     match a.object("observe.trace.metadata")? {
         Some(metadata) => {

@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 
 use observe_model::{
-    Code, Level, Metadata, Span, SpanId, SpanType, Status, Timestamp, TraceAttributes, TraceId, Usage,
+    Code, Cost, Details, Level, Metadata, Span, SpanId, SpanType, Status, Timestamp, TraceAttributes,
+    TraceId, TraceUpdate, Usage,
 };
 use serde::de::DeserializeOwned;
 
 use super::{
     entry::{Ending, Entry, Field, Payload, Start},
+    fields,
     notes::SiteNote,
     render::render,
 };
@@ -22,7 +24,7 @@ pub struct Parts<'a> {
     pub input: Option<Payload<'a>>,
     /// The place that began it.
     pub site: Option<&'a SiteNote<'a>>,
-    /// What was said of it, in order.
+    /// What was said of it, in the order of their clocks.
     pub changes: &'a [Entry<'a>],
     /// Its end.
     pub end: Option<Entry<'a>>,
@@ -83,8 +85,8 @@ pub fn assemble<'a, R>(
         span.end = Some(to_wall(entry.ticks()));
         end(&mut span, entry);
     }
-    for entry in parts.changes {
-        change(&mut span, entry);
+    if !parts.changes.is_empty() {
+        say(&mut span, parts.changes, to_wall);
     }
     Some(give(&mut span))
 }
@@ -97,21 +99,36 @@ fn end<'a>(span: &mut Span<'a>, entry: &Entry<'a>) {
             span.status = Status::Ok;
             span.output = payload.map(text);
         }
-        Some(Ending::Error | Ending::Panicked) => fail(span, payload),
+        Some(Ending::Error | Ending::Panicked) => fail(span, payload.and_then(value)),
         Some(Ending::Cancelled) => span.status = Status::Cancelled,
     }
 }
 
 /// A span that still runs stays so, whatever was said of it.
-fn fail(span: &mut Span<'_>, payload: Option<Payload<'_>>) {
+fn fail(span: &mut Span<'_>, message: Option<String>) {
     if span.end.is_some() {
         span.status = Status::Error;
     }
     span.level = Level::Error;
-    span.status_message = payload.and_then(value::<String>).map(Cow::Owned);
+    span.status_message = message.map(Cow::Owned);
 }
 
-fn change<'a>(span: &mut Span<'a>, entry: &Entry<'a>) {
+/// Applies what was said of a span, in order: over what it returned, so that the last word counts.
+#[inline(never)]
+fn say<'a>(span: &mut Span<'a>, changes: &[Entry<'a>], to_wall: impl Fn(u64) -> Timestamp) {
+    for entry in changes {
+        change(span, entry, &to_wall);
+    }
+    let Some(Details { trace: Some(trace), .. }) = span.details.as_deref() else { return };
+    span.attributes.to_mut().merge(&trace.attributes);
+    // Where a platform knows no status of a trace, it is its root's.
+    if let (Some(message), None) = (&trace.failed, span.parent_id) {
+        let message = span.status_message.take().map_or_else(|| message.clone(), Cow::into_owned);
+        fail(span, Some(message));
+    }
+}
+
+fn change<'a>(span: &mut Span<'a>, entry: &Entry<'a>, to_wall: impl Fn(u64) -> Timestamp) {
     let (Some(field), Some(payload)) = (Field::of(entry.code), entry.payload()) else { return };
     let owned = || value::<String>(payload).map(Cow::Owned);
     match field {
@@ -122,8 +139,26 @@ fn change<'a>(span: &mut Span<'a>, entry: &Entry<'a>) {
         Field::Version => span.version = owned(),
         Field::Metadata => span.metadata.to_mut().extend(value::<Metadata>(payload).unwrap_or_default()),
         Field::Usage => span.usage = value::<Usage>(payload).unwrap_or_default(),
-        Field::Cost => span.cost = value(payload),
-        Field::Level => span.level = value(payload).unwrap_or_default(),
-        Field::Failed => fail(span, Some(payload)),
+        Field::Cost => span.cost = value::<Cost>(payload).unwrap_or_default(),
+        Field::Level => span.level = value(payload).unwrap_or(span.level),
+        Field::Failed => fail(span, value(payload)),
+        Field::InputFields => span.input = fields::laid_over(span.input.take(), &text(payload)),
+        Field::SpanType => span.span_type = value(payload).unwrap_or(span.span_type),
+        Field::Details => {
+            let mut said = value::<Details>(payload).unwrap_or_default();
+            for event in said.events.iter_mut().filter(|event| event.at == Timestamp::default()) {
+                event.at = to_wall(entry.ticks());
+            }
+            span.details.get_or_insert_default().merge(said);
+        }
+        Field::Trace => {
+            let mut said = value::<TraceUpdate>(payload).unwrap_or_default();
+            said.at = to_wall(entry.ticks());
+            span.details.get_or_insert_default().trace.get_or_insert_default().merge(said);
+        }
+        Field::First => {
+            let first = to_wall(entry.ticks()).since(span.start);
+            span.details.get_or_insert_default().time_to_first = Some(first);
+        }
     }
 }

@@ -4,7 +4,7 @@
 pub const HEADER: usize = 64;
 
 /// The first bytes of a chunk; the last of them is the format's version.
-pub const MAGIC: u64 = u64::from_le_bytes(*b"OBSJRNL\x01");
+pub const MAGIC: u64 = u64::from_le_bytes(*b"OBSJRNL\x02");
 
 /// Where the capacity stands in the header: bytes of the chunk, header included.
 pub const CAPACITY_AT: usize = 8;

@@ -35,7 +35,7 @@ pub const LOST: u8 = 4;
 pub enum Kind {
     /// A span began: [`Start`], then its input.
     Start = 1,
-    /// Something was said of a span: its id, then the value.
+    /// Something was said of a span: its id, the clock, then the value.
     Change = 2,
     /// A span ended: its id, its clock, then its output or error text.
     End = 3,
@@ -47,6 +47,8 @@ pub enum Kind {
     Clock = 6,
     /// The process: [`observe_model::Resource`] as JSON.
     Resource = 7,
+    /// Something beside spans: [`observe_model::Record`] as JSON.
+    Record = 8,
 }
 
 impl Kind {
@@ -60,6 +62,7 @@ impl Kind {
             5 => Self::Site,
             6 => Self::Clock,
             7 => Self::Resource,
+            8 => Self::Record,
             _ => return None,
         })
     }
@@ -69,7 +72,7 @@ impl Kind {
     const fn fixed(self) -> usize {
         match self {
             Self::Start => Start::LEN,
-            Self::End => 16,
+            Self::Change | Self::End => 16,
             _ => 8,
         }
     }
@@ -93,16 +96,26 @@ pub enum Field {
     Metadata = 6,
     /// JSON of [`observe_model::Usage`].
     Usage = 7,
-    /// JSON number.
+    /// JSON of [`observe_model::Cost`].
     Cost = 8,
     /// JSON string: a level's name.
     Level = 9,
     /// JSON string: the error's text; the span counts as failed from then on.
     Failed = 10,
+    /// JSON object, laid over the input that there is.
+    InputFields = 11,
+    /// JSON string: a span type's name.
+    SpanType = 12,
+    /// JSON of [`observe_model::Details`], merged with those there are.
+    Details = 13,
+    /// JSON of [`observe_model::TraceUpdate`], merged with the one there is; it is about the span's trace.
+    Trace = 14,
+    /// Nothing: the first token or item came out at the entry's clock.
+    First = 15,
 }
 
 impl Field {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 15] = [
         Self::Input,
         Self::Output,
         Self::Name,
@@ -113,6 +126,11 @@ impl Field {
         Self::Cost,
         Self::Level,
         Self::Failed,
+        Self::InputFields,
+        Self::SpanType,
+        Self::Details,
+        Self::Trace,
+        Self::First,
     ];
 
     /// The variant of this byte.
@@ -182,9 +200,9 @@ impl Start {
     }
 }
 
-/// Fixed part of an end: span and ticks.
+/// Fixed part of a change or end: span and ticks.
 #[inline]
-pub fn end(span: u64, ticks: u64) -> [u8; 16] {
+pub fn moment(span: u64, ticks: u64) -> [u8; 16] {
     let mut b = [0; 16];
     b[..8].copy_from_slice(&span.to_le_bytes());
     b[8..].copy_from_slice(&ticks.to_le_bytes());
@@ -234,7 +252,7 @@ impl<'a> Entry<'a> {
         self.number(0)
     }
 
-    /// The clock of a start or end.
+    /// The clock of a start, change or end.
     #[inline]
     pub fn ticks(&self) -> u64 {
         self.number(8)

@@ -7,10 +7,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use observe_model::{Resource, Span};
+use observe_model::{Details, Json, Record, Resource, Span};
 use serde_json::Value;
 
-use super::{Recovered, recover};
+use super::{Found, Recovered, recover};
 
 /// Name of the locked file in a process's directory.
 const LOCK: &str = "lock";
@@ -69,15 +69,24 @@ fn make_private(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Recovers the journals below `root` whose processes are gone: gives their spans to `write`, process by process, and
-/// removes a journal once all of its spans were written. Several may do this at once: a journal is locked meanwhile.
+/// What is handed on of one process at once.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Spans.
+    pub spans: Vec<Span<'static>>,
+    /// Scores and metrics.
+    pub records: Vec<Record>,
+}
+
+/// Recovers the journals below `root` whose processes are gone: gives what they hold to `write`, process by process, and
+/// removes a journal once all of it was written. Several may do this at once: a journal is locked meanwhile.
 ///
 /// # Errors
 /// What the system said of a journal that could not be read, or `write` of its spans; that journal stays. The others
 /// are recovered all the same, and the first error is returned.
 pub fn recover_dead(
     root: &Path,
-    mut write: impl FnMut(&Resource, Vec<Span<'static>>) -> io::Result<()>,
+    mut write: impl FnMut(&Resource, Batch) -> io::Result<()>,
 ) -> io::Result<Recovered> {
     let mut all = Recovered::default();
     let mut first_error = None;
@@ -91,6 +100,7 @@ pub fn recover_dead(
             Ok(Some(recovered)) => {
                 all.spans += recovered.spans;
                 all.interrupted += recovered.interrupted;
+                all.records += recovered.records;
             }
             Ok(None) => {}
             Err(error) => {
@@ -118,7 +128,7 @@ const LIMIT: u64 = 128 * 1024 * 1024;
 /// `None` if the process lives, or another one is recovering it.
 fn recover_one(
     path: &Path,
-    write: &mut impl FnMut(&Resource, Vec<Span<'static>>) -> io::Result<()>,
+    write: &mut impl FnMut(&Resource, Batch) -> io::Result<()>,
 ) -> io::Result<Option<Recovered>> {
     let lock = match File::options().write(true).open(path.join(LOCK)) {
         Ok(lock) => lock,
@@ -132,7 +142,7 @@ fn recover_one(
         Err(TryLockError::Error(error)) => return Err(error),
     }
     let recovered = match read_files(path)? {
-        Some(files) => write_spans(&files, write)?,
+        Some(files) => write_all(&files, write)?,
         None => Err(format!("its files are larger than {LIMIT} bytes, which no process writes")),
     };
     match recovered {
@@ -166,29 +176,38 @@ fn read_files(directory: &Path) -> io::Result<Option<Vec<Vec<u8>>>> {
     Ok(Some(files))
 }
 
-/// Gives all spans in `files` to `write`. The inner error says what is wrong with the files, the outer one what `write`
+/// Gives everything in `files` to `write`. The inner error says what is wrong with the files, the outer one what `write`
 /// said.
-fn write_spans(
+fn write_all(
     files: &[Vec<u8>],
-    write: &mut impl FnMut(&Resource, Vec<Span<'static>>) -> io::Result<()>,
+    write: &mut impl FnMut(&Resource, Batch) -> io::Result<()>,
 ) -> io::Result<Result<Recovered, String>> {
     let files: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
-    let (mut batch, mut bytes, mut process, mut written) = (Vec::new(), 0, Resource::default(), Ok(()));
-    let recovered = recover(&files, |resource, span| {
+    let (mut batch, mut bytes, mut process, mut written) = (Batch::default(), 0, Resource::default(), Ok(()));
+    let recovered = recover(&files, |resource, found| {
         if written.is_err() {
             return;
         }
-        bytes += weight(span);
-        batch.push(span.clone().into_owned());
-        if batch.len() >= BATCH || bytes >= BATCH_BYTES {
+        if batch.spans.is_empty() && batch.records.is_empty() {
+            process.clone_from(resource);
+        }
+        match found {
+            Found::Span(span) => {
+                bytes += weight(span);
+                batch.spans.push(span.clone().into_owned());
+            }
+            Found::Record(record) => {
+                bytes += weight_of_record(record);
+                batch.records.push(record.clone());
+            }
+        }
+        if batch.spans.len() + batch.records.len() >= BATCH || bytes >= BATCH_BYTES {
             written = write(resource, std::mem::take(&mut batch));
             bytes = 0;
-        } else if batch.len() == 1 {
-            process.clone_from(resource);
         }
     });
     written?;
-    if !batch.is_empty() {
+    if !batch.spans.is_empty() || !batch.records.is_empty() {
         write(&process, batch)?;
     }
     Ok(match recovered {
@@ -213,6 +232,17 @@ fn weight(span: &Span<'_>) -> usize {
         + code.sum::<usize>()
         + scope.map(String::len).sum::<usize>()
         + metadata.map(|(key, value)| key.len() + weight_of(value)).sum::<usize>()
+        + span.details.as_deref().map_or(0, weight_of_details)
+}
+
+/// What was said of a span occupies about what it does as JSON, and each part some memory of its own.
+fn weight_of_details(details: &Details) -> usize {
+    let parts = details.states.len() + details.events.len() + details.links.len() + details.errors.len();
+    size_of::<Details>() + 128 * parts + Json::of(details).as_str().len()
+}
+
+fn weight_of_record(record: &Record) -> usize {
+    size_of::<Record>() + Json::of(record).as_str().len()
 }
 
 fn weight_of(value: &Value) -> usize {

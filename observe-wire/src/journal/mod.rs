@@ -7,10 +7,11 @@ pub mod assemble;
 pub mod chunk;
 pub mod entry;
 pub mod escape;
+mod fields;
 mod home;
 pub mod notes;
 mod recover;
 pub mod render;
 
-pub use home::{Home, any_below, recover_dead};
-pub use recover::{RecoverError, Recovered, recover};
+pub use home::{Batch, Home, any_below, recover_dead};
+pub use recover::{Found, RecoverError, Recovered, recover};

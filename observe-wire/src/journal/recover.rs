@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use observe_model::{Resource, Span, Status, TraceAttributes};
+use observe_model::{Record, Resource, Span, Status, TraceAttributes};
 
 use super::{
     assemble::{self, Parts, assemble},
@@ -30,12 +30,23 @@ pub struct Recovered {
     pub spans: u64,
     /// Of these, those without an end.
     pub interrupted: u64,
+    /// Scores and metrics given out.
+    pub records: u64,
     /// Bytes that could not be read.
     pub damaged: u64,
 }
 
+/// What a journal held.
+#[derive(Debug)]
+pub enum Found<'s, 'a> {
+    /// A span.
+    Span(&'s Span<'a>),
+    /// A score or metric.
+    Record(&'s Record),
+}
+
 /// The entries of one span.
-struct Found<'a> {
+struct Entries<'a> {
     start: Entry<'a>,
     attributes: Option<usize>,
     changes: Vec<Entry<'a>>,
@@ -58,10 +69,12 @@ struct Book<'a> {
     attributes: Vec<TraceAttributes>,
     /// Span ids in the order of their starts.
     order: Vec<u64>,
-    spans: HashMap<u64, Found<'a>>,
+    spans: HashMap<u64, Entries<'a>>,
+    records: Vec<Entry<'a>>,
 }
 
-/// Reads the files of one process and gives every span of which the start is there: with its end, or *interrupted*.
+/// Reads the files of one process and gives every span of which the start is there, with its end or *interrupted*, and
+/// every score and metric.
 ///
 /// The files may hold any bytes: what is no entry ends its chunk. Memory grows with the files' size alone: it
 /// stays below 64 times that size, which only files made for it come near, and is usually a small part of it.
@@ -70,7 +83,7 @@ struct Book<'a> {
 /// If there are spans and nothing to place them in time with.
 pub fn recover(
     files: &[&[u8]],
-    mut give: impl FnMut(&Resource, &Span<'_>),
+    mut give: impl FnMut(&Resource, Found<'_, '_>),
 ) -> Result<Recovered, RecoverError> {
     let mut recovered = Recovered::default();
     let mut all: Vec<Chunk<'_>> = Vec::new();
@@ -98,13 +111,17 @@ pub fn recover(
     }
     for id in &book.order {
         let interrupted = book.with_span(*id, |span| {
-            give(&book.resource, span);
+            give(&book.resource, Found::Span(span));
             span.status == Status::Interrupted
         });
         if let Some(interrupted) = interrupted {
             recovered.spans += 1;
             recovered.interrupted += u64::from(interrupted);
         }
+    }
+    for record in book.records.iter().filter_map(assemble::note) {
+        give(&book.resource, Found::Record(&record));
+        recovered.records += 1;
     }
     Ok(recovered)
 }
@@ -121,6 +138,7 @@ impl<'a> Book<'a> {
                 Kind::Stamp => drop(stamps.insert(entry.id(), Stamp::Unread(entry))),
                 Kind::Site => drop(assemble::note(&entry).map(|site| self.sites.insert(entry.id(), site))),
                 Kind::Clock => self.clocks.extend(assemble::note(&entry).map(|note| (entry.id(), note))),
+                Kind::Record => self.records.push(entry),
                 Kind::Resource => self.resource = assemble::note(&entry).unwrap_or_default(),
             }
         }
@@ -138,7 +156,7 @@ impl<'a> Book<'a> {
                 at
             }
         });
-        let found = Found { start, attributes, changes: Vec::new(), end: None };
+        let found = Entries { start, attributes, changes: Vec::new(), end: None };
         // There twice, it was copied to another chunk.
         if self.spans.insert(start.id(), found).is_none() {
             self.order.push(start.id());
@@ -160,12 +178,14 @@ impl<'a> Book<'a> {
     /// Lends the span of this id, if it can be made.
     fn with_span<R>(&self, id: u64, give: impl FnOnce(&Span<'_>) -> R) -> Option<R> {
         let found = self.spans.get(&id)?;
+        let mut changes = found.changes.clone();
+        changes.sort_by_key(Entry::ticks);
         let fixed = found.start.start();
         let parts = Parts {
             site: self.sites.get(&u64::from(fixed.site)),
             start: fixed,
             input: found.start.payload(),
-            changes: &found.changes,
+            changes: &changes,
             end: found.end,
             attributes: found.attributes.and_then(|at| self.attributes.get(at)),
         };

@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 
 use observe_model::{
-    Code, Level, Metadata, Resource, Span, SpanId, SpanType, Status, Timestamp, TraceAttributes, TraceId,
-    Usage,
+    Code, Cost, Level, Metadata, Resource, Span, SpanId, SpanType, Status, Timestamp, TraceAttributes,
+    TraceId, Usage,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::Value;
@@ -85,7 +85,9 @@ pub(crate) fn span() -> impl Strategy<Value = Span<'static>> {
     let kinds = (select(SpanType::ALL), select(Status::ALL), select(Level::ALL));
     let times = (any::<u64>(), option::of(1..=u64::MAX));
     let texts = (cow(), option::of(cow()), option::of(payload()), option::of(payload()));
-    let cost = option::of(any::<f64>().prop_filter("JSON has no such number", |cost| cost.is_finite()));
+    let dollars = || option::of(any::<f64>().prop_filter("JSON has no such number", |n| n.is_finite()));
+    let cost =
+        (dollars(), dollars(), dollars()).prop_map(|(input, output, total)| Cost { input, output, total });
     let dropped = prop_oneof![Just(0), 0..=i64::MAX as u64];
     let rest = (
         metadata(),
@@ -117,6 +119,7 @@ pub(crate) fn span() -> impl Strategy<Value = Span<'static>> {
         version: rest.4,
         code: rest.5,
         attributes: Cow::Owned(rest.6),
+        details: None,
         dropped: rest.7,
     })
 }

@@ -1,7 +1,7 @@
 //! Files that no process wrote: no panic, and spans or an error. `journal_memory.rs` holds the bound on memory.
 
-use observe_model::{Span, Status};
-use observe_wire::journal::{chunk::HEADER, entry::Entry, recover};
+use observe_model::Status;
+use observe_wire::journal::{Found, chunk::HEADER, entry::Entry, recover};
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 use crate::writer::{book, chunk, journal, small, start};
@@ -11,7 +11,8 @@ fn read(files: &[Vec<u8>]) -> u64 {
     let files: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
     let bytes: usize = files.iter().map(|file| file.len()).sum();
     let mut spans = 0;
-    let recovered = recover(&files, |_, span: &Span<'_>| {
+    let recovered = recover(&files, |_, found| {
+        let Found::Span(span) = found else { return };
         spans += 1;
         assert_eq!(span.end.is_none(), span.status == Status::Interrupted);
         drop(span.clone().into_owned());

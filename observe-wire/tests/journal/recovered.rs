@@ -4,7 +4,7 @@ use std::{fs, io};
 
 use observe_model::{Span, SpanId, Status, Timestamp};
 use observe_wire::journal::{
-    Home, RecoverError, Recovered,
+    Found, Home, RecoverError, Recovered,
     entry::{Ending, Field},
     recover, recover_dead,
 };
@@ -14,8 +14,9 @@ use crate::writer::{book, change, chunk, ended, small, stamp, start};
 fn spans(files: &[Vec<u8>]) -> (Result<Recovered, RecoverError>, Vec<Span<'static>>) {
     let mut spans = Vec::new();
     let files: Vec<_> = files.iter().map(Vec::as_slice).collect();
-    let recovered = recover(&files, |resource, span| {
+    let recovered = recover(&files, |resource, found| {
         assert_eq!(resource.project, "p");
+        let Found::Span(span) = found else { return };
         spans.push(span.clone().into_owned());
     });
     (recovered, spans)
@@ -24,7 +25,7 @@ fn spans(files: &[Vec<u8>]) -> (Result<Recovered, RecoverError>, Vec<Span<'stati
 #[test]
 fn everything_that_was_written_is_found() {
     let (recovered, spans) = spans(&[small()]);
-    assert_eq!(recovered, Ok(Recovered { spans: 3, interrupted: 1, damaged: 0 }));
+    assert_eq!(recovered, Ok(Recovered { spans: 3, interrupted: 1, ..Recovered::default() }));
     let told: Vec<_> = spans
         .iter()
         .map(|s| (s.status, s.input.as_deref(), s.output.as_deref(), s.model.as_deref()))
@@ -49,7 +50,7 @@ fn an_end_is_found_in_an_older_chunk_and_another_file_than_its_start() {
     let ends = chunk(2, &[ended(1, Ending::Returned, "1"), change(1, Field::Name, r#""n""#)], 0);
     let starts = chunk(3, &[start(1, 0, 0, "{}")], 0);
     let (recovered, spans) = spans(&[starts, [book(), ends].concat()]);
-    assert_eq!(recovered, Ok(Recovered { spans: 1, interrupted: 0, damaged: 0 }));
+    assert_eq!(recovered, Ok(Recovered { spans: 1, ..Recovered::default() }));
     assert_eq!((&*spans[0].name, spans[0].output.as_deref()), ("n", Some("1")));
 }
 
@@ -94,9 +95,9 @@ fn a_dead_processs_journal_is_written_and_removed_and_a_living_ones_left_alone()
     fs::write(living.file(1), small()).unwrap();
     dead(root.path(), &small());
     let mut written = 0;
-    let recovered = recover_dead(root.path(), |resource, spans| {
+    let recovered = recover_dead(root.path(), |resource, batch| {
         assert_eq!(resource.project, "p");
-        written += spans.len();
+        written += batch.spans.len();
         Ok(())
     });
     assert_eq!((recovered.unwrap().spans, written), (3, 3));
@@ -121,8 +122,8 @@ fn a_damaged_journal_gives_what_can_be_read_and_is_set_aside() {
     dead(root.path(), &file);
     let mut written = 0;
     let mut recover = || {
-        recover_dead(root.path(), |_, spans| {
-            written += spans.len();
+        recover_dead(root.path(), |_, batch| {
+            written += batch.spans.len();
             Ok(())
         })
     };
@@ -156,8 +157,8 @@ fn spans_with_large_attributes_are_written_a_few_at_a_time() {
     let root = tempfile::tempdir().unwrap();
     dead(root.path(), &[book(), chunk(2, &entries, 0)].concat());
     let mut batches = Vec::new();
-    let recovered = recover_dead(root.path(), |_, spans| {
-        batches.push(spans.len());
+    let recovered = recover_dead(root.path(), |_, batch| {
+        batches.push(batch.spans.len());
         Ok(())
     });
     assert_eq!(recovered.unwrap().spans, 40);

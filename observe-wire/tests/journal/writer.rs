@@ -3,7 +3,7 @@
 use observe_model::{Level, Resource, SpanType, Timestamp, TraceAttributes};
 use observe_wire::journal::{
     chunk::{CAPACITY_AT, COMMITTED_AT, HEADER as CHUNK_HEADER, MAGIC, SEQUENCE_AT},
-    entry::{ALIGN, Ending, Field, HEADER, Kind, PAYLOAD, RAW, RAW_STRING, end, header},
+    entry::{ALIGN, Ending, Field, HEADER, Kind, PAYLOAD, RAW, RAW_STRING, header, moment},
     notes::{ClockNote, SiteNote},
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
@@ -33,11 +33,11 @@ pub(crate) fn start(span: u64, parent: u64, stamp: u64, input: &str) -> Vec<u8> 
 }
 
 pub(crate) fn change(span: u64, field: Field, json: &str) -> Vec<u8> {
-    entry(Kind::Change, field as u8, PAYLOAD, &span.to_le_bytes(), json.as_bytes())
+    entry(Kind::Change, field as u8, PAYLOAD, &moment(span, 1_500 + span), json.as_bytes())
 }
 
 pub(crate) fn ended(span: u64, ending: Ending, output: &str) -> Vec<u8> {
-    entry(Kind::End, ending as u8, PAYLOAD, &end(span, 2_000 + span), output.as_bytes())
+    entry(Kind::End, ending as u8, PAYLOAD, &moment(span, 2_000 + span), output.as_bytes())
 }
 
 /// A chunk of these entries, with `spare` bytes of room behind them.
@@ -87,7 +87,7 @@ pub(crate) fn small() -> Vec<u8> {
         start(1, 0, 4, r#"{"question":"why?"}"#),
         start(2, 1, 4, "[]"),
         change(2, Field::Model, r#""small""#),
-        entry(Kind::End, Ending::Returned as u8, PAYLOAD | RAW, &end(2, 2_002), &raw),
+        entry(Kind::End, Ending::Returned as u8, PAYLOAD | RAW, &moment(2, 2_002), &raw),
         start(3, 1, 0, "{}"),
         ended(1, Ending::Error, r#""no answer""#),
     ];
@@ -97,14 +97,23 @@ pub(crate) fn small() -> Vec<u8> {
 /// A part of a journal: mostly entries that fit together, now and then one that nothing else knows of.
 pub(crate) fn any_entry() -> impl Strategy<Value = Vec<u8>> {
     let kinds = select(
-        &[Kind::Start, Kind::Change, Kind::End, Kind::Stamp, Kind::Site, Kind::Clock, Kind::Resource][..],
+        &[
+            Kind::Start,
+            Kind::Change,
+            Kind::End,
+            Kind::Stamp,
+            Kind::Site,
+            Kind::Clock,
+            Kind::Resource,
+            Kind::Record,
+        ][..],
     );
     let json = select(&["{}", "\"text\"", "[1,2]", "null", "1e999", "{\"session\":\"s\"}", "\u{1}"][..]);
     let odd = (kinds, any::<u8>(), any::<u8>(), vec(any::<u8>(), 16..70), vec(any::<u8>(), 0..40))
         .prop_map(|(kind, code, flags, fixed, payload)| entry(kind, code, flags, &fixed, &payload));
     prop_oneof![
         4 => (1..9_u64, 0..9_u64, 0..3_u64, json.clone()).prop_map(|(s, p, t, json)| start(s, p, t, json)),
-        2 => (1..9_u64, 1..11_u8, json.clone())
+        2 => (1..9_u64, 1..16_u8, json.clone())
             .prop_map(|(span, field, json)| change(span, Field::of(field).unwrap(), json)),
         2 => (1..9_u64, 1..5_u8, json).prop_map(|(s, e, json)| ended(s, Ending::of(e).unwrap(), json)),
         1 => (0..3_u64).prop_map(|number| stamp(number, "s")),
