@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-const ARROWS: [(&str, &str); 11] = [
+const ARROWS: [(&str, &str); 12] = [
     ("observe-ai", "observe-macros"),
     ("observe-ai", "observe-runtime"),
     ("observe-ai", "observe-store"),
@@ -15,6 +15,7 @@ const ARROWS: [(&str, &str); 11] = [
     ("observe-runtime", "observe-model"),
     ("observe-store", "observe-model"),
     ("observe-wire", "observe-model"),
+    ("observe-from-start", "observe-ai"),
     // Examples and tests serve the page themselves.
     ("observe-ai (dev)", "observe-viewer"),
 ];
