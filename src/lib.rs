@@ -19,7 +19,8 @@
 //!
 //! - [`observe`](macro@observe) records the calls of a function: what went in, what came out, how it ended.
 //! - [`session`] opens a scope whose traces belong to one conversation.
-//! - [`current_span`] adds to the span that is open; [`current_trace_id`] and [`current_span_id`] name it.
+//! - [`current_span`] adds to the span that is open, [`current_trace`] to its trace; [`score`] judges either, [`metric`]
+//!   leaves a number with it; [`current_trace_id`] and [`current_span_id`] name it.
 //! - [`ObserveExt::in_current_span`], [`carry`] and, with tokio, [`spawn`] and [`spawn_blocking`] take the context to
 //!   other tasks and threads.
 //! - [`init`] begins to record, [`builder`] does so with settings from code, [`flush`] says what became of the spans.
@@ -47,8 +48,10 @@ mod setup;
 
 pub use observe_macros::observe;
 pub use observe_runtime::{
-    CurrentSpan, Guard, InSpan, Level, ObserveExt, Report, Scope, Scoped, Span, SpanId, SpanType, Status,
-    TraceId, Usage, carry, current_span, current_span_id, current_trace_id, destination, flush, session,
+    Cost, Details, Event, Failure, Guard, InSpan, Json, Level, Link, Metric, NewMetric, NewScore, Number,
+    ObserveExt, Prompt, Report, Scope, Scoped, Score, ScoreValue, Span, SpanHandle, SpanId, SpanType, State,
+    Status, Target, TraceHandle, TraceId, Usage, carry, current_span, current_span_id, current_trace,
+    current_trace_id, destination, flush, metric, score, session,
 };
 #[cfg(feature = "tokio")]
 pub use observe_runtime::{spawn, spawn_blocking};

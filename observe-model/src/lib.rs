@@ -19,7 +19,7 @@ pub use details::{Details, Event, Failure, Link, Prompt, State};
 pub use id::{ParseIdError, SpanId, TraceId};
 pub use json::Json;
 pub use resource::Resource;
-pub use score::{Metric, Record, Score, ScoreValue, Target};
+pub use score::{Metric, Number, Record, Score, ScoreValue, Target};
 pub use span::{Code, Level, ParseNameError, Span, SpanType, Status};
 pub use time::{ParseTimestampError, Timestamp};
 pub use usage::{Cost, Usage};

@@ -39,6 +39,51 @@ impl Default for ScoreValue {
     }
 }
 
+/// A number of any of Rust's types, as the nearest that JSON and a database have.
+///
+/// ```
+/// use observe_model::Number;
+/// assert_eq!(Number::from("hello".len()), Number(5.0));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
+pub struct Number(pub f64);
+
+macro_rules! numbers {
+    ($($number:ty)+) => {$(
+        impl From<$number> for Number {
+            fn from(number: $number) -> Self {
+                Self(number as f64)
+            }
+        }
+        impl From<$number> for ScoreValue {
+            fn from(number: $number) -> Self {
+                Self::Numeric(number as f64)
+            }
+        }
+    )+};
+}
+numbers!(f32 f64 i8 i16 i32 i64 isize u8 u16 u32 u64 usize);
+
+impl From<bool> for ScoreValue {
+    fn from(value: bool) -> Self {
+        Self::Boolean(value)
+    }
+}
+
+/// The name of a category; free text is [`ScoreValue::Text`].
+impl From<&str> for ScoreValue {
+    fn from(category: &str) -> Self {
+        Self::Categorical(category.to_owned())
+    }
+}
+
+/// The name of a category; free text is [`ScoreValue::Text`].
+impl From<String> for ScoreValue {
+    fn from(category: String) -> Self {
+        Self::Categorical(category)
+    }
+}
+
 /// A judgement on a trace, span or session.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]

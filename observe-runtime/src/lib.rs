@@ -18,6 +18,7 @@ mod ids;
 mod journal;
 mod lifecycle;
 mod panic_text;
+mod record;
 mod report;
 mod scope;
 mod settings;
@@ -30,12 +31,14 @@ pub use carry::{InSpan, ObserveExt, carry};
 pub use carry::{spawn, spawn_blocking};
 pub use lifecycle::{Guard, Report, flush, start};
 pub use observe_model::{
-    Level, Resource, Span, SpanId, SpanType, Status, Timestamp, TraceAttributes, TraceId, Usage,
+    Cost, Details, Event, Failure, Json, Level, Link, Metric, Number, Prompt, Record, Resource, Score,
+    ScoreValue, Span, SpanId, SpanType, State, Status, Target, Timestamp, TraceAttributes, TraceId, Usage,
 };
 pub use observe_wire::journal::{Recovered, any_below as any_journal_below, recover_dead};
+pub use record::{NewMetric, NewScore, metric, score};
 pub use scope::{Scope, Scoped, session};
 pub use settings::Settings;
-pub use span::{CurrentSpan, current_span, current_span_id, current_trace_id};
+pub use span::{SpanHandle, TraceHandle, current_span, current_span_id, current_trace, current_trace_id};
 
 /// What the macro's expansion names. Not for anyone else: it changes without notice.
 #[doc(hidden)]

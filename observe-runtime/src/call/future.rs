@@ -8,10 +8,10 @@ use std::{
     task::{Context as TaskContext, Poll},
 };
 
-use observe_model::SpanId;
+use observe_model::{Failure, SpanId};
 use observe_wire::journal::entry::{Ending, Field};
 
-use super::{Outer, Place, Start, change, end, end_with_text, outcomes};
+use super::{Outer, Place, Start, change, end, end_with_text, note_failure, outcomes};
 use crate::{
     capture::{self, Slot},
     context::{self, Ambient, Context, Stamp},

@@ -10,8 +10,9 @@ pub use self::{future::AsyncCall, place::Place, start::Start, sync::SyncCall};
 
 use std::sync::Arc;
 
-use observe_model::SpanId;
+use observe_model::{Failure, SpanId};
 use observe_wire::journal::entry::{self, Ending, Field, Kind};
+use serde::Serialize;
 
 use crate::{
     capture, clock,
@@ -65,6 +66,15 @@ pub(crate) fn change(span: SpanId, field: Field, payload: impl FnOnce(&mut Draft
     }
 }
 
+/// Notes an error with its sources; what ends the span with it says its text alone.
+pub(crate) fn note_failure(span: SpanId, failure: &Failure) {
+    #[derive(Serialize)]
+    struct Noted<'a> {
+        errors: [&'a Failure; 1],
+    }
+    change(span, Field::Details, |draft| capture::put(draft, &Noted { errors: [failure] }));
+}
+
 /// What both kinds of call offer the macro.
 macro_rules! outcomes {
     () => {
@@ -107,9 +117,12 @@ macro_rules! outcomes {
 
         /// Ends the span with an error.
         #[cold]
-        pub fn failed(&mut self, text: &str) {
+        pub fn failed(&mut self, failure: &Failure) {
             if let Some(span) = self.span() {
-                end_with_text(span, Ending::Error, text);
+                if failure.kind.is_some() {
+                    note_failure(span, failure);
+                }
+                end_with_text(span, Ending::Error, &failure.text());
             }
             self.leave();
         }

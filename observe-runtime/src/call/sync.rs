@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use observe_model::SpanId;
+use observe_model::{Failure, SpanId};
 use observe_wire::journal::entry::{Ending, Field};
 
-use super::{Outer, Place, Start, change, end, end_with_text, outcomes};
+use super::{Outer, Place, Start, change, end, end_with_text, note_failure, outcomes};
 use crate::{
     capture::{self, Slot},
     context, panic_text,

@@ -2,6 +2,8 @@
 
 use std::{any::type_name, convert::Infallible, error::Error, fmt, ops::Deref};
 
+use observe_model::Failure;
+
 /// A returned value. The macro calls `(&&Fork(&value)).observe_fork()`, which tells `Err(e)` from everything else.
 #[derive(Debug)]
 pub struct Fork<'a, T: ?Sized>(pub &'a T);
@@ -45,62 +47,76 @@ impl<'a, T: ?Sized> ViaPlain<'a> for Fork<'a, T> {
 #[derive(Debug)]
 pub struct ProbeError<'a, T: ?Sized>(pub &'a T);
 
-/// An error's text with that of its sources, joined by `: `. A source whose text the error repeats is left out.
-pub(crate) fn chain(error: &(dyn Error + '_)) -> String {
-    let mut text = error.to_string();
+/// An error of any type by reference, as `dyn Error` needs it: of a size that is known.
+pub(crate) struct ByRef<'a, T: ?Sized>(pub(crate) &'a T);
+
+impl<T: Error + ?Sized> fmt::Debug for ByRef<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.0, f)
+    }
+}
+
+impl<T: Error + ?Sized> fmt::Display for ByRef<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.0, f)
+    }
+}
+
+impl<T: Error + ?Sized> Error for ByRef<'_, T> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// An error of this type, with its sources.
+pub(crate) fn failure(error: &(dyn Error + '_), kind: &str) -> Failure {
+    let mut failure = Failure { message: error.to_string(), ..Failure::default() };
+    // What is behind `dyn` does not say what it is.
+    failure.kind = (!kind.contains("dyn ")).then(|| kind.to_owned());
     let mut next = error.source();
     // Far deeper than any real chain; an error that names itself as its source ends here.
     for _ in 0..64 {
         let Some(source) = next else { break };
-        let part = source.to_string();
-        if !text.ends_with(&part) {
-            text.push_str(": ");
-            text.push_str(&part);
-        }
+        failure.sources.push(source.to_string());
         next = source.source();
     }
-    text
+    failure
+}
+
+/// An error's text with that of its sources, joined by `: `. A source whose text the error repeats is left out.
+#[cfg(feature = "otlp")]
+pub(crate) fn chain(error: &(dyn Error + '_)) -> String {
+    failure(error, "").text()
+}
+
+/// An error of which only a text is known.
+fn text(message: String) -> Failure {
+    Failure { message, ..Failure::default() }
 }
 
 /// An `Error` has sources.
 pub trait ViaError {
     /// Its text and that of its sources.
-    fn observe_text(&self) -> String;
+    fn observe_text(&self) -> Failure;
 }
 
 impl<T: Error + ?Sized> ViaError for &&&&ProbeError<'_, T> {
-    fn observe_text(&self) -> String {
-        struct By<'a, T: ?Sized>(&'a T);
-        impl<T: Error + ?Sized> fmt::Debug for By<'_, T> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(self.0, f)
-            }
-        }
-        impl<T: Error + ?Sized> fmt::Display for By<'_, T> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self.0, f)
-            }
-        }
-        impl<T: Error + ?Sized> Error for By<'_, T> {
-            fn source(&self) -> Option<&(dyn Error + 'static)> {
-                self.0.source()
-            }
-        }
-        chain(&By(self.0))
+    fn observe_text(&self) -> Failure {
+        failure(&ByRef(self.0), type_name::<T>())
     }
 }
 
 /// A pointer to an `Error`, such as `Box<dyn Error>` or `anyhow::Error`, which is none itself.
 pub trait ViaDeref {
     /// The text of what it points to.
-    fn observe_text(&self) -> String;
+    fn observe_text(&self) -> Failure;
 }
 
 impl<T: Deref + ?Sized> ViaDeref for &&&ProbeError<'_, T>
 where
     T::Target: Error,
 {
-    fn observe_text(&self) -> String {
+    fn observe_text(&self) -> Failure {
         (&&&&ProbeError(&**self.0)).observe_text()
     }
 }
@@ -108,36 +124,36 @@ where
 /// A value that prints itself.
 pub trait ViaDisplay {
     /// What it prints.
-    fn observe_text(&self) -> String;
+    fn observe_text(&self) -> Failure;
 }
 
 impl<T: fmt::Display + ?Sized> ViaDisplay for &&ProbeError<'_, T> {
-    fn observe_text(&self) -> String {
-        self.0.to_string()
+    fn observe_text(&self) -> Failure {
+        text(self.0.to_string())
     }
 }
 
 /// A value that prints itself for debugging only.
 pub trait ViaDebugError {
     /// What it prints.
-    fn observe_text(&self) -> String;
+    fn observe_text(&self) -> Failure;
 }
 
 impl<T: fmt::Debug + ?Sized> ViaDebugError for &ProbeError<'_, T> {
-    fn observe_text(&self) -> String {
-        format!("{:?}", self.0)
+    fn observe_text(&self) -> Failure {
+        text(format!("{:?}", self.0))
     }
 }
 
 /// A value that does not print itself.
 pub trait ViaNameError {
     /// Its type's name.
-    fn observe_text(&self) -> String;
+    fn observe_text(&self) -> Failure;
 }
 
 impl<T: ?Sized> ViaNameError for ProbeError<'_, T> {
-    fn observe_text(&self) -> String {
-        format!("<{}>", type_name::<T>())
+    fn observe_text(&self) -> Failure {
+        text(format!("<{}>", type_name::<T>()))
     }
 }
 
@@ -166,12 +182,21 @@ mod tests {
     fn an_errors_text_is_the_best_that_its_type_offers() {
         let outer = || Outer("x".parse::<i32>().unwrap_err());
         let expected = "could not read the number: invalid digit found in string";
-        assert_eq!((&&&&&ProbeError(&outer())).observe_text(), expected);
+        assert_eq!((&&&&&ProbeError(&outer())).observe_text().text(), expected);
         let boxed: Box<dyn Error + Send + Sync> = Box::new(outer());
-        assert_eq!((&&&&&ProbeError(&boxed)).observe_text(), expected);
-        assert_eq!((&&&&&ProbeError("text")).observe_text(), "text");
-        assert_eq!((&&&&&ProbeError(&OnlyDebug)).observe_text(), "OnlyDebug");
-        assert!((&&&&&ProbeError(&Nothing)).observe_text().ends_with("Nothing>"));
+        assert_eq!((&&&&&ProbeError(&boxed)).observe_text().text(), expected);
+        assert_eq!((&&&&&ProbeError("text")).observe_text().text(), "text");
+        assert_eq!((&&&&&ProbeError(&OnlyDebug)).observe_text().text(), "OnlyDebug");
+        assert!((&&&&&ProbeError(&Nothing)).observe_text().text().ends_with("Nothing>"));
+    }
+
+    #[test]
+    fn an_error_says_its_type_and_what_caused_it() {
+        let failure = (&&&&&ProbeError(&Outer("x".parse::<i32>().unwrap_err()))).observe_text();
+        assert!(failure.kind.is_some_and(|kind| kind.ends_with("tests::Outer")));
+        assert_eq!(failure.sources, ["invalid digit found in string"]);
+        let boxed: Box<dyn Error> = Box::new(Outer("x".parse::<i32>().unwrap_err()));
+        assert_eq!((&&&&&ProbeError(&boxed)).observe_text().kind, None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod text;
 
 #[cfg(feature = "otlp")]
 pub(crate) use error::chain;
+pub(crate) use error::{ByRef, failure};
 pub use error::{
     Fork, ProbeError, ViaDebugError, ViaDeref, ViaDisplay, ViaError, ViaNameError, ViaPlain, ViaResult,
 };
@@ -22,6 +23,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+use observe_model::Json;
 use observe_wire::journal::render::render;
 use serde::Serialize;
 
@@ -66,14 +68,19 @@ fn put_panicked(draft: &mut Draft, before: usize) {
     Sink::put(draft, br#"{"$error":"panicked while it was captured"}"#);
 }
 
-/// `value` as a JSON value, redacted and bounded like any other; null if it fails.
-pub(crate) fn to_value<T: Serialize + ?Sized>(value: &T) -> serde_json::Value {
+/// `value` as JSON text, redacted and bounded like any other; null if it fails.
+pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Json {
     let limits = Limits { bytes: LIMIT.load(Ordering::Relaxed), ..Limits::default() };
     let mut bytes = Vec::new();
     match catch_unwind(AssertUnwindSafe(|| json::capture(value, &mut bytes, limits))) {
-        Ok(_) => serde_json::from_str(&render(&bytes)).unwrap_or_default(),
-        Err(_) => serde_json::Value::Null,
+        Ok(_) => Json::from_text(render(&bytes)),
+        Err(_) => Json::default(),
     }
+}
+
+/// `value` as a JSON value, redacted and bounded like any other; null if it fails.
+pub(crate) fn to_value<T: Serialize + ?Sized>(value: &T) -> serde_json::Value {
+    serde_json::from_str(to_json(value).as_str()).unwrap_or_default()
 }
 
 /// Writes what `value` prints as a JSON string.

@@ -1,6 +1,7 @@
 //! Joins starts, changes and ends by span id.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet, VecDeque},
     hash::{BuildHasherDefault, Hasher},
     mem,
@@ -362,8 +363,8 @@ impl Table {
         let dropped = if self.dropped.is_empty() { 0 } else { self.dropped.get(&id).map_or(0, |d| d.count) };
         let give = |span: &mut Span<'_>| {
             span.dropped = dropped;
-            if span.details.is_some() {
-                // What was said of the trace is merged into its attributes, which are its own then.
+            if matches!(span.attributes, Cow::Owned(_)) {
+                // They are its own then: something was said of the trace in it, or of its tags.
                 origin.stamp = 0;
             }
             use_span(span, origin);

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt::Write as _, io::Write as _, sync::Arc};
 
-use observe_model::{Span, SpanId, Status, TraceId};
+use observe_model::{Metric, Score, ScoreValue, Span, SpanId, Status, Target, TraceId};
 
 use super::{Destination, Origin, Progress};
 
@@ -36,6 +36,15 @@ impl Console {
         // A closed stderr is no fault.
         let _ = std::io::stderr().write_all(tree(id, &spans).as_bytes());
     }
+
+    fn print_line(&self, line: &str) {
+        // A closed stderr is no fault.
+        let _ = writeln!(std::io::stderr(), "{line}");
+        self.progress.update(|counts| {
+            counts.accepted += 1;
+            counts.sent += 1;
+        });
+    }
 }
 
 impl Destination for Console {
@@ -62,6 +71,23 @@ impl Destination for Console {
         {
             self.print(oldest);
         }
+    }
+
+    fn record_score(&mut self, score: &Score) {
+        let value = match &score.value {
+            ScoreValue::Numeric(number) => number.to_string(),
+            ScoreValue::Boolean(value) => value.to_string(),
+            ScoreValue::Categorical(text) | ScoreValue::Text(text) => preview(text),
+        };
+        let why =
+            score.comment.as_deref().map(|comment| format!("  {}", preview(comment))).unwrap_or_default();
+        self.print_line(&format!("score {} = {value}  {}{why}", preview(&score.name), about(&score.target)));
+    }
+
+    fn record_metric(&mut self, metric: &Metric) {
+        let unit = metric.unit.as_deref().map(|unit| format!(" {}", preview(unit))).unwrap_or_default();
+        let name = preview(&metric.name);
+        self.print_line(&format!("metric {name} = {}{unit}  {}", metric.value, about(&metric.target)));
     }
 
     fn hand_over(&mut self, _now: bool) {
@@ -107,6 +133,16 @@ fn tree(id: TraceId, spans: &[Span<'_>]) -> String {
     text
 }
 
+/// What a score or metric is about.
+fn about(target: &Target) -> String {
+    match target {
+        Target { trace_id: Some(trace), span_id: Some(span), .. } => format!("trace {trace} span {span}"),
+        Target { trace_id: Some(trace), .. } => format!("trace {trace}"),
+        Target { session: Some(session), .. } => format!("session {}", preview(session)),
+        Target { .. } => String::new(),
+    }
+}
+
 fn line(span: &Span<'_>) -> String {
     let mut line = format!("{} [{}] {}", span.name, span.span_type, duration(span));
     if span.status != Status::Ok {
@@ -119,6 +155,9 @@ fn line(span: &Span<'_>) -> String {
         if let Some(value) = value {
             let _ = write!(line, "  {arrow} {}", preview(value));
         }
+    }
+    for event in span.details.iter().flat_map(|details| &details.events) {
+        let _ = write!(line, "  · {}", preview(&event.name));
     }
     line
 }

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use observe_model::{Resource, Span};
+use observe_model::{Json, Metric, Record, Resource, Score, Span};
 
 use super::{Destination, Origin, Progress};
 use crate::report::Once;
@@ -21,7 +21,7 @@ use crate::report::Once;
 const LIMIT: usize = 64 * 1024 * 1024;
 
 /// Spans handed to a sink at once.
-const BATCH: usize = 2048;
+const BATCH: u64 = 2048;
 
 /// How long the end of the process waits for a sink to close.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -53,11 +53,36 @@ pub trait Sink: Send + 'static {
     ///
     /// One sentence that says what failed and what to do; the batch is lost then, and the sentence is reported once.
     fn write(&mut self, resource: &Resource, spans: &[Span<'static>]) -> Result<(), String>;
+
+    /// Writes scores and metrics; without this method they are passed over.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    fn write_records(&mut self, resource: &Resource, records: &[Record]) -> Result<(), String> {
+        let _ = (resource, records);
+        Ok(())
+    }
 }
 
+#[derive(Debug, Default)]
 struct Batch {
     spans: Vec<Span<'static>>,
+    records: Vec<Record>,
     bytes: usize,
+}
+
+impl Batch {
+    fn len(&self) -> u64 {
+        (self.spans.len() + self.records.len()) as u64
+    }
+
+    fn write(&self, sink: &mut impl Sink, resource: &Resource) -> Result<(), String> {
+        let spans = if self.spans.is_empty() { Ok(()) } else { sink.write(resource, &self.spans) };
+        let records =
+            if self.records.is_empty() { Ok(()) } else { sink.write_records(resource, &self.records) };
+        spans.and(records)
+    }
 }
 
 /// A [`Sink`] with a thread and a queue, bounded in bytes.
@@ -71,8 +96,7 @@ pub struct Queue<S> {
     sender: Option<Sender<Batch>>,
     /// Says, by being disconnected, that the thread is done.
     done: Option<Receiver<()>>,
-    gathered: Vec<Span<'static>>,
-    bytes: usize,
+    gathered: Batch,
     /// Bytes that the thread has not written yet.
     waiting: Arc<AtomicUsize>,
     progress: Arc<Progress>,
@@ -88,10 +112,36 @@ impl<S: Sink> Queue<S> {
             sink: Some(sink),
             sender: None,
             done: None,
-            gathered: Vec::new(),
-            bytes: 0,
+            gathered: Batch::default(),
             waiting: Arc::default(),
             progress: Arc::default(),
+        }
+    }
+}
+
+impl<S: Sink> Queue<S> {
+    /// Whether so much may wait as well; counts what may not. One span always fits, however large.
+    fn has_room(&self, bytes: usize) -> bool {
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        let fits = waiting == 0 || waiting + self.gathered.bytes + bytes <= LIMIT;
+        if !fits {
+            self.progress.update(|counts| counts.dropped += 1);
+        }
+        fits
+    }
+
+    fn gather(&mut self, record: Record) {
+        let bytes = mem::size_of::<Record>() + Json::of(&record).as_str().len();
+        if self.has_room(bytes) {
+            self.gathered.records.push(record);
+            self.gathered.bytes += bytes;
+            self.hand_over_full();
+        }
+    }
+
+    fn hand_over_full(&mut self) {
+        if self.gathered.len() >= BATCH {
+            self.hand_over(false);
         }
     }
 }
@@ -109,9 +159,9 @@ fn work(
     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sink.begin()));
     progress.set_begins(false);
     for batch in batches {
-        let count = batch.spans.len() as u64;
+        let count = batch.len();
         let result =
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sink.write(resource, &batch.spans)))
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| batch.write(&mut sink, resource)))
                 .unwrap_or_else(|_| Err("it panicked while writing".to_owned()));
         waiting.fetch_sub(batch.bytes, Ordering::Relaxed);
         progress.update(|counts| match result {
@@ -160,26 +210,29 @@ impl<S: Sink> Destination for Queue<S> {
 
     fn record(&mut self, span: &Span<'_>, _origin: Origin) {
         let texts = [&span.input, &span.output, &span.status_message];
-        let bytes = SPAN + texts.into_iter().flatten().map(|t| t.len()).sum::<usize>();
-        let waiting = self.waiting.load(Ordering::Relaxed);
-        // One span always fits, however large.
-        if waiting > 0 && waiting + self.bytes + bytes > LIMIT {
-            self.progress.update(|counts| counts.dropped += 1);
-            return;
-        }
-        self.bytes += bytes;
-        self.gathered.push(span.clone().into_owned());
-        if self.gathered.len() >= BATCH {
-            self.hand_over(false);
+        let details = span.details.as_deref().map_or(0, |details| Json::of(details).as_str().len());
+        let bytes = SPAN + texts.into_iter().flatten().map(|t| t.len()).sum::<usize>() + details;
+        if self.has_room(bytes) {
+            self.gathered.spans.push(span.clone().into_owned());
+            self.gathered.bytes += bytes;
+            self.hand_over_full();
         }
     }
 
+    fn record_score(&mut self, score: &Score) {
+        self.gather(Record::Score(score.clone()));
+    }
+
+    fn record_metric(&mut self, metric: &Metric) {
+        self.gather(Record::Metric(metric.clone()));
+    }
+
     fn hand_over(&mut self, _now: bool) {
-        if self.gathered.is_empty() {
+        if self.gathered.len() == 0 {
             return;
         }
-        let batch = Batch { spans: mem::take(&mut self.gathered), bytes: mem::take(&mut self.bytes) };
-        let count = batch.spans.len() as u64;
+        let batch = mem::take(&mut self.gathered);
+        let count = batch.len();
         self.waiting.fetch_add(batch.bytes, Ordering::Relaxed);
         self.progress.update(|counts| counts.accepted += count);
         let gone = self.sender.as_ref().is_none_or(|sender| sender.send(batch).is_err());

@@ -156,6 +156,14 @@ fn change<'a>(span: &mut Span<'a>, entry: &Entry<'a>, to_wall: impl Fn(u64) -> T
             said.at = to_wall(entry.ticks());
             span.details.get_or_insert_default().trace.get_or_insert_default().merge(said);
         }
+        Field::Message => span.status_message = owned(),
+        Field::Tags => {
+            let attributes = span.attributes.to_mut();
+            value::<Vec<String>>(payload)
+                .unwrap_or_default()
+                .into_iter()
+                .for_each(|tag| attributes.add_tag(tag));
+        }
         Field::First => {
             let first = to_wall(entry.ticks()).since(span.start);
             span.details.get_or_insert_default().time_to_first = Some(first);

@@ -112,10 +112,14 @@ pub enum Field {
     Trace = 14,
     /// Nothing: the first token or item came out at the entry's clock.
     First = 15,
+    /// JSON string: the status message, which does not make the span fail.
+    Message = 16,
+    /// JSON array of strings: tags of this span alone, added to those of its scope.
+    Tags = 17,
 }
 
 impl Field {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 17] = [
         Self::Input,
         Self::Output,
         Self::Name,
@@ -131,6 +135,8 @@ impl Field {
         Self::Details,
         Self::Trace,
         Self::First,
+        Self::Message,
+        Self::Tags,
     ];
 
     /// The variant of this byte.

@@ -113,7 +113,7 @@ pub(crate) fn any_entry() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|(kind, code, flags, fixed, payload)| entry(kind, code, flags, &fixed, &payload));
     prop_oneof![
         4 => (1..9_u64, 0..9_u64, 0..3_u64, json.clone()).prop_map(|(s, p, t, json)| start(s, p, t, json)),
-        2 => (1..9_u64, 1..16_u8, json.clone())
+        2 => (1..9_u64, 1..18_u8, json.clone())
             .prop_map(|(span, field, json)| change(span, Field::of(field).unwrap(), json)),
         2 => (1..9_u64, 1..5_u8, json).prop_map(|(s, e, json)| ended(s, Ending::of(e).unwrap(), json)),
         1 => (0..3_u64).prop_map(|number| stamp(number, "s")),
