@@ -17,7 +17,7 @@ use std::{
 
 use observe::{
     SpanId,
-    destination::{Destination, Origin, Progress},
+    destination::{Destination, Progress},
     observe,
 };
 use observe_runtime::{Settings, Span};
@@ -48,7 +48,7 @@ impl<F: FnMut() + Send> Destination for Slow<F> {
         "slow"
     }
 
-    fn record(&mut self, span: &Span<'_>, _origin: Origin) {
+    fn record(&mut self, span: &Span<'_>) {
         (self.slow)();
         let seen = Seen { name: span.name.to_string(), parent: span.parent_id, dropped: span.dropped };
         self.seen.lock().unwrap().push((span.span_id, seen));

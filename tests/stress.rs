@@ -7,6 +7,7 @@ use std::{
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
+        mpsc,
     },
     thread,
     time::Duration,
@@ -40,7 +41,7 @@ impl Destination for Counting {
         "counting"
     }
 
-    fn record(&mut self, span: &Span<'_>, _origin: observe::destination::Origin) {
+    fn record(&mut self, span: &Span<'_>) {
         let text =
             span.input.as_deref().and_then(|json| json.strip_prefix("{\"text\":\"")?.strip_suffix("\"}"));
         let seen = Seen {
@@ -270,4 +271,27 @@ fn ten_thousand_short_lived_threads_do_not_grow_memory() {
         // What this test itself keeps of 20,000 spans is in there.
         assert!(twice < once + 16 * MIB, "{once} bytes became {twice}");
     }
+}
+
+#[test]
+fn what_another_thread_says_of_a_span_before_it_ends_is_kept() {
+    const SPANS: usize = 20_000;
+    let turn = turn("another thread");
+    let ((ask, asked), (reply, replied)) = (mpsc::channel(), mpsc::channel());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            for span in asked {
+                observe::SpanHandle::name(span, "renamed");
+                reply.send(()).unwrap();
+            }
+        });
+        let tell = || {
+            ask.send(observe::current_span()).unwrap();
+            replied.recv().unwrap();
+        };
+        (0..SPANS).for_each(|_| root(turn.trace, tell));
+        drop(ask);
+    });
+    let renamed = turn.spans(|spans| spans.values().filter(|seen| seen.name == "renamed").count());
+    assert_eq!(renamed, SPANS);
 }

@@ -1,8 +1,8 @@
 //! Destinations that send nothing.
 
-use std::{hint::black_box, sync::Arc};
+use std::{hint::black_box, mem, sync::Arc};
 
-use observe::destination::{Destination, Origin, Progress};
+use observe::destination::{Destination, Plain, Progress};
 use observe_model::{Resource, Span};
 use observe_wire::Encoder;
 
@@ -21,9 +21,14 @@ impl Destination for Count {
         "count"
     }
 
-    fn record(&mut self, span: &Span<'_>, _origin: Origin) {
+    fn record(&mut self, span: &Span<'_>) {
         black_box(span);
         self.spans += 1;
+    }
+
+    fn record_plain(&mut self, spans: &[Plain<'_>]) {
+        black_box(spans);
+        self.spans += spans.len() as u64;
     }
 
     fn hand_over(&mut self, _: bool) {
@@ -40,13 +45,15 @@ impl Destination for Count {
 pub struct Encode {
     spans: u64,
     encoder: Option<Encoder>,
+    spare: Vec<u8>,
     progress: Arc<Progress>,
 }
 
 impl Encode {
     fn send(&mut self) {
         if let Some(encoder) = self.encoder.as_mut().filter(|e| !e.is_empty()) {
-            black_box(encoder.take());
+            // As the OTLP destination does, with the memory of a body that was sent.
+            self.spare = black_box(encoder.take_for(mem::take(&mut self.spare)));
         }
     }
 }
@@ -60,12 +67,23 @@ impl Destination for Encode {
         self.encoder = Some(Encoder::new(resource));
     }
 
-    fn record(&mut self, span: &Span<'_>, origin: Origin) {
+    fn record(&mut self, span: &Span<'_>) {
         let Some(encoder) = &mut self.encoder else { return };
-        encoder.push_from(origin, span);
+        encoder.push(span);
         self.spans += 1;
         if encoder.len() >= BODY {
             self.send();
+        }
+    }
+
+    fn record_plain(&mut self, spans: &[Plain<'_>]) {
+        for span in spans {
+            let Some(encoder) = &mut self.encoder else { return };
+            encoder.push_plain(span);
+            self.spans += 1;
+            if encoder.len() >= BODY {
+                self.send();
+            }
         }
     }
 
@@ -81,7 +99,7 @@ impl Destination for Encode {
 
 /// Reports what was gathered as taken and arrived.
 fn settle(progress: &Progress, spans: &mut u64) {
-    let arrived = std::mem::take(spans);
+    let arrived = mem::take(spans);
     if arrived > 0 {
         progress.update(|counts| {
             counts.accepted += arrived;

@@ -53,7 +53,12 @@ pub(crate) struct Anchor {
     ticks: u64,
     instant: Instant,
     note: ClockNote,
+    /// Nanoseconds per tick, as a fixed-point number: a span's times are two multiplications.
+    rate: u64,
 }
+
+/// Bits of [`Anchor::rate`] behind the point. In front of it eight are left; no counter ticks as slowly.
+const RATE_BITS: u32 = 56;
 
 /// A wall clock that was set by more than this moves the anchor; less is left to the kernel's slewing.
 const STEP: u64 = 100_000_000;
@@ -64,7 +69,7 @@ impl Anchor {
         choose();
         let nanos_per_tick = if COUNTER.load(Ordering::Relaxed) { 0.0 } else { 1.0 };
         let note = ClockNote { wall: Timestamp::now(), nanos_per_tick };
-        Self { ticks: ticks(), instant: Instant::now(), note }
+        Self { ticks: ticks(), instant: Instant::now(), note, rate: fixed(nanos_per_tick) }
     }
 
     /// Leaves the anchor in the journal, for whoever reads it without this process.
@@ -77,11 +82,12 @@ impl Anchor {
         let (ticks, elapsed) = (ticks(), self.instant.elapsed());
         if COUNTER.load(Ordering::Relaxed) && ticks > self.ticks {
             self.note.nanos_per_tick = elapsed.as_nanos() as f64 / (ticks - self.ticks) as f64;
+            self.rate = fixed(self.note.nanos_per_tick);
         }
         let wall = Timestamp::now();
         let expected = self.to_wall(ticks);
         if wall.0.abs_diff(expected.0) > STEP {
-            *self = Self { ticks, instant: Instant::now(), note: ClockNote { wall, ..self.note } };
+            *self = Self { ticks, instant: Instant::now(), note: ClockNote { wall, ..self.note }, ..*self };
             self.leave_note();
         }
     }
@@ -89,8 +95,17 @@ impl Anchor {
     /// The wall-clock time of `ticks`.
     #[inline]
     pub(crate) fn to_wall(&self, ticks: u64) -> Timestamp {
-        self.note.to_wall(self.ticks, ticks)
+        let nanos = |ticks: u64| ((u128::from(ticks) * u128::from(self.rate)) >> RATE_BITS) as u64;
+        let wall = self.note.wall.0;
+        Timestamp(match ticks.checked_sub(self.ticks) {
+            Some(after) => wall.saturating_add(nanos(after)),
+            None => wall.saturating_sub(nanos(self.ticks - ticks)),
+        })
     }
+}
+
+fn fixed(nanos_per_tick: f64) -> u64 {
+    (nanos_per_tick * (1_u64 << RATE_BITS) as f64) as u64
 }
 
 #[cfg(test)]
@@ -104,6 +119,10 @@ mod tests {
         while anchor.instant.elapsed().as_millis() < 20 {}
         let (end, after) = (ticks(), Timestamp::now());
         anchor.update();
+        for ticks in [0, start, end, u64::MAX >> 9] {
+            let (fixed, float) = (anchor.to_wall(ticks), anchor.note.to_wall(anchor.ticks, ticks));
+            assert!(fixed.0.abs_diff(float.0) <= 1 + float.0 / (1 << 50), "{fixed} {float}");
+        }
         let (start, end) = (anchor.to_wall(start), anchor.to_wall(end));
         let slack = 2_000_000;
         assert!(start < end);

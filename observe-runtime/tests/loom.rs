@@ -15,7 +15,7 @@ mod sync {
     pub(super) use loom::sync::atomic::{Ordering, fence};
     use loom::{
         cell::UnsafeCell,
-        sync::atomic::{AtomicU64, AtomicUsize},
+        sync::atomic::{AtomicBool, AtomicU64, AtomicUsize},
     };
 
     pub(super) struct Length(AtomicU64);
@@ -31,6 +31,19 @@ mod sync {
 
         pub(super) fn store(&self, len: usize) {
             self.0.store(len as u64, Ordering::Release);
+        }
+    }
+
+    #[derive(Default)]
+    pub(super) struct Flag(AtomicBool);
+
+    impl Flag {
+        pub(super) fn get(&self) -> bool {
+            self.0.load(Ordering::Relaxed)
+        }
+
+        pub(super) fn set(&self, value: bool) {
+            self.0.store(value, Ordering::Relaxed);
         }
     }
 
@@ -227,5 +240,21 @@ fn a_chunk_goes_from_the_collector_to_a_thread_through_a_lock_without_a_race() {
         if let Some(reader) = taker.join().unwrap() {
             assert_eq!(read(&reader, 20), ENTRIES);
         }
+    });
+}
+
+#[test]
+fn who_sees_a_change_was_told_that_the_chunk_has_some() {
+    loom::model(|| {
+        let (mut tail, chunk) = chunk().open(1);
+        let writer = thread::spawn(move || {
+            tail.commit(8);
+            tail.has_changes();
+            tail.commit(8);
+        });
+        if chunk.committed().len() > 8 {
+            assert!(chunk.may_have_changes());
+        }
+        writer.join().unwrap();
     });
 }

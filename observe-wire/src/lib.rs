@@ -17,6 +17,6 @@ pub mod w3c;
 
 pub use otlp::{
     decoder::{DecodeError, Decoded, DecodedResource, Limits, SpanError, decode},
-    encoder::{Encoder, Origin},
+    encoder::Encoder,
     response::{ExportResponse, export_response},
 };

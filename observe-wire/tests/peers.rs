@@ -167,11 +167,11 @@ fn every_field_arrives_under_its_key() {
 #[test]
 fn every_span_type_has_the_nearest_openinference_kind() {
     for (span_type, kind, own, otlp) in [
-        (SpanType::Span, "CHAIN", Some("span"), 1),
+        (SpanType::Span, "CHAIN", None, 1),
         (SpanType::Generation, "LLM", None, 3),
         (SpanType::Agent, "AGENT", None, 1),
         (SpanType::Tool, "TOOL", None, 1),
-        (SpanType::Chain, "CHAIN", None, 1),
+        (SpanType::Chain, "CHAIN", Some("chain"), 1),
         (SpanType::Retriever, "RETRIEVER", None, 1),
         (SpanType::Embedding, "EMBEDDING", None, 3),
         (SpanType::Evaluator, "EVALUATOR", None, 1),

@@ -4,10 +4,19 @@ mod common;
 
 use std::borrow::Cow;
 
-use common::{resource, span};
-use observe_model::{Code, Resource, Span, SpanId, SpanType, Timestamp, TraceAttributes, TraceId};
-use observe_wire::{DecodedResource, Encoder, ExportResponse, Limits, Origin, decode, export_response};
+use common::{json, resource, span, text};
+use observe_model::{Code, Level, Resource, Span, SpanId, SpanType, Timestamp, TraceAttributes, TraceId};
+use observe_wire::{
+    DecodedResource, Encoder, ExportResponse, Limits, decode, export_response,
+    journal::{
+        Plain, RawStart,
+        assemble::{Parts, assemble},
+        entry::{self, ALIGN, Ending, Entry, HEADER, Kind, LOST, PAYLOAD, RAW, RAW_STRING, Start},
+        notes::SiteNote,
+    },
+};
 use proptest::{collection::vec, prelude::*, sample::Index};
+use serde_json::Value;
 
 proptest! {
     #[test]
@@ -34,37 +43,43 @@ proptest! {
     }
 
     #[test]
-    fn what_spans_of_one_origin_share_is_never_anothers(
+    fn what_plain_spans_share_is_never_anothers(
         places in vec(span(), 1..4),
-        spans in vec((span(), any::<Index>(), any::<Index>(), 0..3_u32, 0..3_u64, any::<bool>()), 1..12),
+        spans in vec((span(), any::<Index>(), any::<Index>(), 0..3_u32, 0..3_u64, payload(), payload()), 1..12),
     ) {
+        let notes: Vec<_> = places.iter().map(site_note).collect();
         let mut encoder = Encoder::new(&Resource::default());
-        let mut plain = Encoder::new(&Resource::default());
-        let mut expected = vec![];
-        for (span, site, scope, site_step, stamp_step, copied) in spans {
+        let mut pushed = Encoder::new(&Resource::default());
+        for (span, site, scope, site_step, stamp_step, input, output) in spans {
             let (site, scope) = (site.index(places.len()), scope.index(places.len()));
-            // A step of 0 is no number, one of 1 gives each its own slot, and with one of 256 all share one.
-            let number = |index: usize, step| (index as u64 + 1) * [0, 1, 256][step];
-            let origin = Origin {
-                site: number(site, site_step as usize) as u32,
-                stamp: number(scope, stamp_step as usize),
+            // A step of 1 gives each its own slot, and with one of 256 all share one.
+            let start = Start {
+                span: span.span_id.to_int(),
+                ticks: span.start.0,
+                parent: span.parent_id.map_or(0, SpanId::to_int),
+                trace: span.trace_id.to_int(),
+                stamp: (scope as u64 + 1) * [0, 1, 256][stamp_step as usize],
+                site: (site as u32 + 1) * [1, 128, 256][site_step as usize],
             };
-            let (code, attributes) = (&places[site].code, &*places[scope].attributes);
-            let code = code.as_ref().map(|code| Code {
-                function: Cow::Borrowed(&*code.function),
-                file: Cow::Borrowed(&*code.file),
-                line: code.line,
-            });
-            let span = Span { code, attributes: Cow::Borrowed(attributes), ..span };
-            let span = if copied { span.into_owned() } else { span };
-            encoder.push_from(origin, &span);
-            plain.push(&span);
-            expected.push(span);
+            let entries = entries(&start, span.end.unwrap_or_default().0, &input, &output);
+            let (first, next) = Entry::read(&entries).unwrap();
+            let (last, _) = Entry::read(&entries[next..]).unwrap();
+            let (note, attributes) = (&notes[site], &*places[scope].attributes);
+            let whole = RawStart::read(&entries).unwrap();
+            let plain = Plain::read(&whole, &entries[next..], note, attributes, Timestamp).unwrap();
+            encoder.push_plain(&plain);
+            pushed.push(&plain.to_span());
+            let parts = Parts {
+                start: first.start(),
+                input: first.payload(),
+                site: Some(note),
+                changes: &[],
+                end: Some(last),
+                attributes: Some(attributes),
+            };
+            assemble(&parts, Timestamp, |same| assert_eq!(*same, plain.to_span())).unwrap();
         }
-        let body = encoder.take();
-        prop_assert_eq!(&body, &plain.take());
-        let decoded = decode(&body, &Limits::default()).unwrap();
-        prop_assert_eq!(&decoded.resources[0].spans, &expected);
+        prop_assert_eq!(encoder.take(), pushed.take());
     }
 
     #[test]
@@ -112,35 +127,102 @@ fn attributes_changed_in_place_are_not_taken_for_the_old_ones() {
     }
 }
 
+/// A place that gives its spans what `span` has.
+fn site_note<'a>(span: &'a Span<'_>) -> SiteNote<'a> {
+    let (function, file, line) =
+        span.code.as_ref().map_or(("f", "f.rs", 1), |code| (&*code.function, &*code.file, code.line));
+    SiteNote {
+        name: Cow::Borrowed(&*span.name),
+        span_type: span.span_type,
+        level: span.level,
+        function: Cow::Borrowed(function),
+        file: Cow::Borrowed(file),
+        line,
+    }
+}
+
+/// Flags and bytes of a payload: none, JSON, JSON with a raw string, or one that was lost.
+fn payload() -> impl Strategy<Value = (u8, Vec<u8>)> {
+    let raw = |text: String| {
+        let len = (text.len() as u32).to_le_bytes();
+        (PAYLOAD | RAW, [&b"["[..], &[RAW_STRING], &len, text.as_bytes(), b"]"].concat())
+    };
+    prop_oneof![
+        Just((0, vec![])),
+        Just((LOST, vec![])),
+        json().prop_map(|json| (PAYLOAD, json.to_string().into_bytes())),
+        text().prop_map(|text| (PAYLOAD, Value::from(text).to_string().into_bytes())),
+        text().prop_map(raw),
+    ]
+}
+
+/// The entries of a span's start and end, as they lie in a chunk.
+fn entries(start: &Start, end: u64, input: &(u8, Vec<u8>), output: &(u8, Vec<u8>)) -> Vec<u8> {
+    let mut fixed = [0; Start::LEN];
+    start.write(&mut fixed);
+    let mut bytes = vec![];
+    let end = entry::moment(start.span, end);
+    for (kind, code, fixed, (flags, payload)) in
+        [(Kind::Start, 0, &fixed[..], input), (Kind::End, Ending::Returned as u8, &end[..], output)]
+    {
+        let len = HEADER + fixed.len() + payload.len();
+        bytes.extend(entry::header(kind, code, *flags, len as u32));
+        bytes.extend([fixed, payload].concat());
+        bytes.resize(bytes.len().next_multiple_of(ALIGN), 0);
+    }
+    bytes
+}
+
+fn plain<'a>(
+    entries: &'a [u8],
+    note: &'a SiteNote<'a>,
+    attributes: &'a TraceAttributes,
+) -> Option<Plain<'a>> {
+    let (_, next) = Entry::read(entries)?;
+    Plain::read(&RawStart::read(entries)?, &entries[next..], note, attributes, Timestamp)
+}
+
 #[test]
 fn a_number_given_to_another_place_does_not_mix_them_up() {
     let mut encoder = Encoder::new(&Resource::default());
-    let functions = ["docs::find".to_owned(), "docs::rank".to_owned()];
+    let functions = ["docs::find", "docs::rank"].map(|function| Span {
+        code: Some(Code { function: function.into(), file: "src/docs.rs".into(), line: 3 }),
+        level: Level::Warning,
+        ..begun(function)
+    });
+    let notes = functions.each_ref().map(site_note);
     let scopes = ["ada", "bob"].map(|user| TraceAttributes { user: Some(user.into()), ..Default::default() });
-    let origin = Origin { site: 1, stamp: 1 };
+    let start = Start { span: 1, ticks: 2, parent: 0, trace: 3, stamp: 1, site: 1 };
+    let entries = entries(&start, 4, &(0, vec![]), &(0, vec![]));
     for i in [0, 0, 1, 1, 0] {
-        let code = Code { function: Cow::Borrowed(&*functions[i]), file: "src/docs.rs".into(), line: 3 };
-        let attributes = Cow::Borrowed(&scopes[i]);
-        encoder.push_from(origin, &Span { code: Some(code), attributes, ..begun(&functions[i]) });
+        encoder.push_plain(&plain(&entries, &notes[i], &scopes[i]).unwrap());
     }
     let decoded = decode(&encoder.take(), &Limits::default()).unwrap();
     for span in &decoded.resources[0].spans {
         assert_eq!(span.code.as_ref().unwrap().function, span.name);
         let user = if span.name == "docs::find" { "ada" } else { "bob" };
         assert_eq!(span.attributes.user.as_deref(), Some(user));
+        assert_eq!(span.level, Level::Warning);
     }
 }
 
 #[test]
-fn a_span_keeps_the_name_and_type_that_the_program_gave_it() {
-    let mut encoder = Encoder::new(&Resource::default());
-    for (name, span_type) in [("a", SpanType::Tool), ("b", SpanType::Tool), ("b", SpanType::Generation)] {
-        let code = Some(Code { function: "f".into(), file: "f.rs".into(), line: 1 });
-        encoder.push_from(Origin { site: 7, stamp: 0 }, &Span { span_type, code, ..begun(name) });
+fn only_a_span_that_returned_is_plain() {
+    let span = Span { span_type: SpanType::Tool, ..begun("tool") };
+    let (note, attributes) = (site_note(&span), TraceAttributes::default());
+    let start = Start { span: 1, ticks: 2, parent: 0, trace: 3, stamp: 0, site: 1 };
+    let ended = |start: &Start, ending: Ending| {
+        let mut entries = entries(start, 4, &(0, vec![]), &(0, vec![]));
+        entries[HEADER + Start::LEN + 1] = ending as u8;
+        plain(&entries, &note, &attributes).map(|plain| plain.to_span().into_owned())
+    };
+    assert_eq!(ended(&start, Ending::Returned).map(|span| span.span_type), Some(SpanType::Tool));
+    for ending in [Ending::Error, Ending::Panicked, Ending::Cancelled] {
+        assert_eq!(ended(&start, ending), None);
     }
-    let decoded = decode(&encoder.take(), &Limits::default()).unwrap();
-    let seen: Vec<_> = decoded.resources[0].spans.iter().map(|span| (&*span.name, span.span_type)).collect();
-    assert_eq!(seen, [("a", SpanType::Tool), ("b", SpanType::Tool), ("b", SpanType::Generation)]);
+    assert_eq!(ended(&Start { trace: 0, ..start }, Ending::Returned), None);
+    assert_eq!(ended(&Start { span: 0, ..start }, Ending::Returned), None);
+    assert!(RawStart::read(b"too short").is_none());
 }
 
 #[test]

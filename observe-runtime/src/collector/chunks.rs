@@ -1,12 +1,11 @@
 //! The chunks that are being read, and where entries lie in them.
 
-use std::{mem, sync::Arc};
+use std::{collections::VecDeque, mem, sync::Arc};
 
 use observe_model::TraceAttributes;
-use observe_wire::journal::entry::{ALIGN, Entry, HEADER, Kind, PAYLOAD, header};
+use observe_wire::journal::entry::{ALIGN, Entry, Field, HEADER, Kind, PAYLOAD, header};
 use slab::Slab;
 
-use super::join::stamped;
 use crate::journal::{
     Chunk, Tail,
     pool::{self, Class},
@@ -19,18 +18,12 @@ const PATIENCE: u32 = 3;
 /// Where an entry lies: a chunk's number, and the offset in it.
 #[derive(Clone, Copy)]
 pub(super) struct At {
-    chunk: u32,
-    offset: u32,
+    pub(super) chunk: u32,
+    pub(super) offset: u32,
 }
 
 /// Instead of a chunk's number: the offset is the number of an entry in plain memory.
 const APART: u32 = u32::MAX;
-
-impl At {
-    pub(super) fn is_in(self, chunk: u32) -> bool {
-        self.chunk == chunk
-    }
-}
 
 /// Where a span's attributes are: a chunk's number, and their place among the chunk's.
 #[derive(Clone, Copy)]
@@ -40,37 +33,46 @@ pub(super) struct Stamp {
 }
 
 /// A chunk that is being read.
-struct Reading {
-    chunk: Arc<Chunk>,
-    read: usize,
+pub(super) struct Reading {
+    pub(super) chunk: Arc<Chunk>,
+    pub(super) read: usize,
+    /// How far changes were looked for.
+    scanned: usize,
     /// The attributes that entries of this chunk name, the latest last.
-    stamps: Vec<(u64, Arc<TraceAttributes>)>,
-    /// Entries of spans that were not given out yet.
-    held: usize,
-    /// Sweeps since its thread left it.
+    pub(super) stamps: Vec<(u64, Arc<TraceAttributes>)>,
+    /// Entries that are needed after they were read.
+    pub(super) held: usize,
+    /// Looks since its thread left it.
     left: u32,
 }
 
 impl Reading {
     fn new(chunk: Arc<Chunk>) -> Self {
-        Self { chunk, read: 0, stamps: Vec::new(), held: 0, left: 0 }
+        Self { chunk, read: 0, scanned: 0, stamps: Vec::new(), held: 0, left: 0 }
     }
-}
 
-/// The attributes named in the chunk that is being read.
-pub(super) struct Stamps<'a> {
-    chunk: u32,
-    stamps: &'a [(u64, Arc<TraceAttributes>)],
-}
-
-impl Stamps<'_> {
-    #[inline]
-    pub(super) fn find(&self, number: u64) -> Option<Stamp> {
-        if number == 0 {
+    /// Where the attributes of this number are, if they were read; `number` is this chunk's.
+    pub(super) fn stamp(&self, stamp: u64, number: u32) -> Option<Stamp> {
+        if stamp == 0 {
             return None;
         }
-        let index = self.stamps.iter().rposition(|(n, _)| *n == number)?;
-        Some(Stamp { chunk: self.chunk, index: index as u32 })
+        let index = self.stamps.iter().rposition(|(n, _)| *n == stamp)?;
+        Some(Stamp { chunk: number, index: index as u32 })
+    }
+
+    /// Gives the changes among the entries that are new, and holds them.
+    fn scan(&mut self, number: u32, change: &mut impl FnMut(&Entry<'_>, At)) {
+        let bytes = self.chunk.committed();
+        if !self.chunk.may_have_changes() {
+            return;
+        }
+        while let Some((entry, len)) = bytes.get(self.scanned..).and_then(Entry::read) {
+            if entry.kind == Kind::Change {
+                self.held += 1;
+                change(&entry, At { chunk: number, offset: self.scanned as u32 });
+            }
+            self.scanned += len;
+        }
     }
 }
 
@@ -80,6 +82,8 @@ pub(super) struct Chunks {
     readings: Slab<Reading>,
     /// Their numbers in the order in which they were taken.
     order: Vec<u32>,
+    /// What the last look found and is still to be read: chunks, and how far.
+    pub(super) due: VecDeque<(u32, usize)>,
     fresh: Vec<Arc<Chunk>>,
     /// The chunk that entries are copied to, and its number. It lies in the journal like any other, so that a process
     /// which is killed leaves its long-running spans there.
@@ -91,8 +95,27 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
-    /// Reads every chunk up to what is committed now: gives each start, change and end. Whether there was anything.
-    pub(super) fn read(&mut self, mut give: impl FnMut(&Entry<'_>, At, &Stamps<'_>)) -> bool {
+    /// Finds out what is committed now and makes it due. Gives every change that is committed by then: all that was
+    /// said of a span before an end that is due now.
+    pub(super) fn look(&mut self, mut change: impl FnMut(&Entry<'_>, At)) {
+        self.take_fresh();
+        for number in &self.order {
+            let Some(reading) = self.readings.get(*number as usize) else { continue };
+            let len = reading.chunk.committed().len();
+            if len > reading.read {
+                self.due.push_back((*number, len));
+            }
+        }
+        // Behind all ends that are due now: a chunk that says nothing of changes has none that came before those.
+        self.take_fresh();
+        for number in &self.order {
+            if let Some(reading) = self.readings.get_mut(*number as usize) {
+                reading.scan(*number, &mut change);
+            }
+        }
+    }
+
+    fn take_fresh(&mut self) {
         pool::taken(&mut self.fresh);
         for chunk in self.fresh.drain(..) {
             if let Some(own) = self.unannounced.iter().position(|own| Arc::ptr_eq(own, &chunk)) {
@@ -101,13 +124,10 @@ impl Chunks {
                 self.order.push(self.readings.insert(Reading::new(chunk)) as u32);
             }
         }
-        let mut found = false;
-        for number in &self.order {
-            if let Some(reading) = self.readings.get_mut(*number as usize) {
-                found |= read_one(reading, *number, &mut give);
-            }
-        }
-        found
+    }
+
+    pub(super) fn reading(&mut self, number: u32) -> Option<&mut Reading> {
+        self.readings.get_mut(number as usize)
     }
 
     #[inline]
@@ -129,6 +149,17 @@ impl Chunks {
         self.readings.get(stamp.chunk as usize)?.stamps.get(stamp.index as usize).cloned()
     }
 
+    /// Whether a change says something of the span's trace.
+    pub(super) fn is_of_trace(&self, at: At) -> bool {
+        self.entry(at).is_some_and(|entry| entry.code == Field::Trace as u8)
+    }
+
+    /// Notes that an entry of a chunk is needed once more; not so of one apart, which is needed once.
+    pub(super) fn hold(&mut self, at: At) -> bool {
+        let reading = self.reading(at.chunk);
+        reading.map(|reading| reading.held += 1).is_some()
+    }
+
     /// Notes that an entry is no longer needed.
     #[inline]
     pub(super) fn let_go(&mut self, at: At) {
@@ -140,9 +171,9 @@ impl Chunks {
     }
 
     /// The chunks that can go now: left by their threads, read to their end, and not needed; or needed by few for long,
-    /// which counts only while nothing else `waits` to be given out.
-    pub(super) fn left(&mut self, waits: bool) -> Vec<u32> {
-        let readings = &mut self.readings;
+    /// which counts only while nothing is due.
+    pub(super) fn left(&mut self) -> Vec<u32> {
+        let (readings, waits) = (&mut self.readings, !self.due.is_empty());
         let can_go = |number: &u32| {
             let Some(reading) = readings.get_mut(*number as usize) else { return false };
             // First this, then the length: what a thread writes until it leaves counts.
@@ -224,24 +255,4 @@ impl Chunks {
         self.copies = Some((tail, number));
         true
     }
-}
-
-fn read_one(reading: &mut Reading, number: u32, give: &mut impl FnMut(&Entry<'_>, At, &Stamps<'_>)) -> bool {
-    let before = reading.read;
-    let Reading { chunk, read, stamps, held, .. } = reading;
-    let bytes = chunk.committed();
-    while let Some((entry, len)) = bytes.get(*read..).and_then(Entry::read) {
-        let at = At { chunk: number, offset: *read as u32 };
-        *read += len;
-        match entry.kind {
-            Kind::Start | Kind::Change | Kind::End | Kind::Record => {
-                *held += 1;
-                give(&entry, at, &Stamps { chunk: number, stamps });
-            }
-            Kind::Stamp => stamps.push((entry.id(), stamped(&entry))),
-            // For those who read the files without this process.
-            Kind::Site | Kind::Clock | Kind::Resource => {}
-        }
-    }
-    *read > before
 }

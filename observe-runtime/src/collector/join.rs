@@ -1,24 +1,24 @@
 //! Joins starts, changes and ends by span id.
 
 use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     hash::{BuildHasherDefault, Hasher},
     mem,
     sync::Arc,
     time::Duration,
 };
 
-use observe_model::{Record, Span, Timestamp, TraceAttributes};
-use observe_wire::{
-    Origin,
-    journal::{
-        assemble::{self, Parts, assemble},
-        entry::{Entry, Field, Kind},
-    },
+use observe_model::{Span, Timestamp, TraceAttributes};
+use observe_wire::journal::{
+    Plain, RawStart,
+    assemble::{self, Parts, assemble},
+    entry::{Entry, Kind},
 };
 
-use super::chunks::{At, Chunks, Stamp};
+use super::{
+    chunks::{At, Chunks, Stamp},
+    outlets::{Batch, Outlets},
+};
 use crate::{
     clock::Anchor,
     journal::{Chunk, dropped, pool},
@@ -26,11 +26,11 @@ use crate::{
     site::Site,
 };
 
-/// Spans that are given out in one sweep, so that the destinations keep up with it.
-const BATCH: usize = 8192;
+/// Bytes of the journal that are read in one sweep, so that the destinations keep up with it.
+const PORTION: usize = 16 * pool::CHUNK;
 
-/// Sweeps after which an end without a start is forgotten: its start was dropped.
-const ORPHAN_AFTER: u32 = 3;
+/// Starts of a chunk that are remembered apart from all others, for ends that follow soon: twice this at the most.
+const RECENT: usize = 16;
 
 /// A span that began and has not ended.
 #[derive(Clone, Copy)]
@@ -41,33 +41,33 @@ struct Open {
     shown: bool,
 }
 
-/// A span that ended and was not given out yet.
+/// A span that began in the chunk that is being read: its id, and where.
 #[derive(Clone, Copy)]
-struct Ended {
+struct Begun {
     id: u64,
-    open: Open,
-    end: At,
+    offset: u32,
 }
 
-/// An end whose start has not been read.
+/// An end that was read before its start.
 struct Orphan {
     id: u64,
     end: At,
-    waited: u32,
+    /// The look that found it.
+    look: u64,
 }
 
-/// Something said of a span that is not open: it has ended, or its start was not read yet.
-struct Stray {
-    id: u64,
-    waited: u32,
+/// What was said of a span.
+struct Said {
+    changes: Vec<At>,
+    /// The look that found the latest.
+    look: u64,
 }
 
 /// Spans that were dropped below another.
-#[derive(Default)]
 struct Dropped {
     count: u64,
-    /// Sweeps since the other was last seen here.
-    waited: u32,
+    /// The look after which they were last counted.
+    look: u64,
 }
 
 /// Span ids are random already: one multiplication spreads them.
@@ -90,238 +90,300 @@ impl Hasher for IdHasher {
     }
 }
 
-type Ids = HashSet<u64, BuildHasherDefault<IdHasher>>;
 type ById<T> = HashMap<u64, T, BuildHasherDefault<IdHasher>>;
 
 #[derive(Default)]
 pub(super) struct Table {
     chunks: Chunks,
+    /// Looks so far. What a look makes due is read before the next.
+    look: u64,
+    /// Spans that began, but for those of the chunk that is being read.
     open: ById<Open>,
-    /// What was said of spans, in order; few have any.
-    changes: ById<Vec<At>>,
-    strays: Vec<Stray>,
+    begun: Vec<Begun>,
+    /// What was said of spans that were not given out yet; few have any.
+    said: ById<Said>,
     late: Once,
-    /// Scores and metrics that were not given out yet.
-    records: Vec<At>,
     /// What was dropped below spans; few have any.
     dropped: ById<Dropped>,
     orphans: Vec<Orphan>,
-    /// Spans whose end was read in this sweep, and in the one before.
-    ended: Vec<Ended>,
-    ready: VecDeque<Ended>,
-    /// Spans given out so far.
-    given: u64,
     sites: Vec<&'static Site>,
     /// Chunks that nothing here needs any more, and how many spans must have arrived before they are given back.
     settling: VecDeque<(Vec<u64>, Chunk)>,
 }
 
 impl Table {
-    /// Reads every chunk up to what is committed now. Whether there was anything new.
-    pub(super) fn read_journal(&mut self) -> bool {
-        let Self { chunks, open, changes, strays, records, orphans, ended, .. } = self;
-        let found = chunks.read(|entry, at, stamps| match entry.kind {
-            Kind::Start => {
-                let stamp = stamps.find(entry.start().stamp);
-                open.insert(entry.id(), Open { start: at, stamp, shown: false });
-            }
-            Kind::End => match open.remove(&entry.id()) {
-                Some(open) => ended.push(Ended { id: entry.id(), open, end: at }),
-                None => orphans.push(Orphan { id: entry.id(), end: at, waited: 0 }),
-            },
-            Kind::Record => records.push(at),
-            _ => {
-                changes.entry(entry.id()).or_default().push(at);
-                match open.get_mut(&entry.id()) {
-                    Some(open) => open.shown = false,
-                    None => strays.push(Stray { id: entry.id(), waited: 0 }),
-                }
+    /// Makes due what is committed now. Whether there is anything.
+    pub(super) fn look(&mut self) -> bool {
+        self.look += 1;
+        let Self { chunks, said, open, look, .. } = self;
+        chunks.look(|change, at| {
+            let said = said.entry(change.id()).or_insert_with(|| Said { changes: Vec::new(), look: *look });
+            said.changes.push(at);
+            said.look = *look;
+            if let Some(open) = open.get_mut(&change.id()) {
+                open.shown = false;
             }
         });
-        if !self.orphans.is_empty() {
-            self.place_orphans();
-        }
-        if !self.strays.is_empty() {
-            self.place_strays();
-        }
-        // After the entries: what was dropped below a span before it ended is counted before its end is read.
+        // After the look: what was dropped below a span before an end that is due is counted now.
         self.count_dropped();
         Site::learn(&mut self.sites);
-        found
+        self.has_due()
+    }
+
+    /// Whether there is more to be read of what the last look found.
+    pub(super) fn has_due(&self) -> bool {
+        !self.chunks.due.is_empty()
     }
 
     /// Adds up what was dropped below each span.
     fn count_dropped(&mut self) {
         for (id, count) in dropped::drain() {
-            self.dropped.entry(id).or_default().count += count;
+            let dropped = self.dropped.entry(id).or_insert(Dropped { count: 0, look: 0 });
+            dropped.count += count;
+            dropped.look = self.look;
             if let Some(open) = self.open.get_mut(&id) {
                 open.shown = false;
             }
         }
-        if !self.dropped.is_empty() {
-            self.forget_dropped();
-        }
     }
 
-    /// Forgets what was dropped below spans that are not here any more: they were given out before.
-    fn forget_dropped(&mut self) {
-        let Self { dropped, open, ended, ready, .. } = self;
-        let mut is_old = false;
-        for (id, dropped) in dropped.iter_mut() {
-            dropped.waited = if open.contains_key(id) { 0 } else { dropped.waited + 1 };
-            is_old |= dropped.waited > ORPHAN_AFTER;
+    /// Reads a portion of what is due and gives out the spans that ended in it. Whether there was any.
+    pub(super) fn read(&mut self, anchor: &Anchor, outlets: &mut Outlets) -> bool {
+        let mut portion = 0;
+        while portion < PORTION
+            && let Some((number, due)) = self.chunks.due.pop_front()
+        {
+            portion += self.read_chunk(number, due, anchor, outlets);
         }
-        if is_old {
-            for span in ended.iter().chain(&*ready) {
-                if let Some(dropped) = dropped.get_mut(&span.id) {
-                    dropped.waited = 0;
+        if !self.has_due() {
+            self.place_orphans(anchor, outlets);
+            self.forget();
+        }
+        portion > 0
+    }
+
+    /// Reads a chunk on, up to `due`. How many bytes that was.
+    fn read_chunk(&mut self, number: u32, due: usize, anchor: &Anchor, outlets: &mut Outlets) -> usize {
+        let Some(reading) = self.chunks.reading(number) else { return 0 };
+        let (chunk, from) = (Arc::clone(&reading.chunk), reading.read);
+        let bytes = chunk.committed().get(..due).unwrap_or_default();
+        let mut at = from;
+        while let Some(definition) = self.read_run(number, bytes, &mut at, anchor, outlets) {
+            if let Some(reading) = self.chunks.reading(number) {
+                reading.stamps.push((definition.id(), stamped(&definition)));
+            }
+        }
+        self.set_aside(number, bytes, 0);
+        if let Some(reading) = self.chunks.reading(number) {
+            // What is no entry is not read again and again.
+            reading.read = bytes.len();
+        }
+        bytes.len() - from
+    }
+
+    /// Reads a chunk's entries from `at` on, up to the next definition of attributes, which it gives. The plain spans
+    /// among them, which are most, are made here of the bytes where they lie.
+    fn read_run<'a>(
+        &mut self,
+        number: u32,
+        bytes: &'a [u8],
+        at: &mut usize,
+        anchor: &Anchor,
+        outlets: &mut Outlets,
+    ) -> Option<Entry<'a>> {
+        let latest = self.chunks.reading(number).and_then(|reading| reading.stamps.last().cloned());
+        let (stamp, attributes) =
+            latest.as_ref().map_or((0, TraceAttributes::none()), |(n, attributes)| (*n, &**attributes));
+        let attributes = |of: u64| match of {
+            0 => Some(TraceAttributes::none()),
+            _ => (of == stamp).then_some(attributes),
+        };
+        let mut batch = Batch::new();
+        let mut definition = None;
+        while let Some(rest) = bytes.get(*at..)
+            && let Some((kind, id, len)) = Entry::peek(rest)
+        {
+            let offset = *at as u32;
+            *at += len;
+            match kind {
+                Kind::Start => {
+                    if self.begun.len() == 2 * RECENT {
+                        self.set_aside(number, bytes, RECENT);
+                    }
+                    self.begun.push(Begun { id, offset });
                 }
-            }
-            dropped.retain(|_, dropped| dropped.waited <= ORPHAN_AFTER);
-        }
-    }
-
-    /// Ends of spans that began on another thread, whose chunk was read before theirs.
-    fn place_orphans(&mut self) {
-        for mut orphan in mem::take(&mut self.orphans) {
-            if let Some(open) = self.open.remove(&orphan.id) {
-                self.ended.push(Ended { id: orphan.id, open, end: orphan.end });
-            } else if orphan.waited < ORPHAN_AFTER {
-                orphan.waited += 1;
-                self.orphans.push(orphan);
-            } else {
-                self.chunks.let_go(orphan.end);
-                self.changes.remove(&orphan.id).into_iter().flatten().for_each(|at| self.chunks.let_go(at));
-            }
-        }
-    }
-
-    /// Forgets what was said of spans that had been given out before, and says so.
-    fn place_strays(&mut self) {
-        let mut strays = mem::take(&mut self.strays);
-        strays.retain_mut(|stray| {
-            stray.waited += 1;
-            self.changes.contains_key(&stray.id) && !self.open.contains_key(&stray.id)
-        });
-        if strays.iter().any(|stray| stray.waited > ORPHAN_AFTER) {
-            let waiting = self.waiting();
-            strays.retain(|stray| {
-                let is_late = stray.waited > ORPHAN_AFTER && !waiting.contains(&stray.id);
-                if is_late {
-                    self.changes
-                        .remove(&stray.id)
-                        .into_iter()
-                        .flatten()
-                        .for_each(|at| self.chunks.let_go(at));
-                    self.late.say("something was said of a span after it had ended, and is not kept");
+                Kind::End => {
+                    let begun = self.take_begun(id);
+                    let plain = begun.filter(|_| self.is_plain(id)).and_then(|begun| {
+                        let start = RawStart::read(bytes.get(begun.offset as usize..)?)?;
+                        let site = self.sites.get((start.site() as usize).wrapping_sub(1))?;
+                        let to_wall = |ticks| anchor.to_wall(ticks);
+                        Plain::read(&start, rest, &site.note, attributes(start.stamp())?, to_wall)
+                    });
+                    match plain {
+                        Some(plain) => batch.push(plain, outlets),
+                        None => {
+                            batch.give(outlets);
+                            let end = At { chunk: number, offset };
+                            self.end(id, begun, end, anchor, outlets);
+                        }
+                    }
                 }
-                !is_late
-            });
-        }
-        self.strays = strays;
-    }
-
-    /// The spans that ended and were not given out yet.
-    fn waiting(&self) -> Ids {
-        self.ended.iter().chain(&self.ready).map(|span| span.id).collect()
-    }
-
-    /// How many spans have been given out, and how many will have been when all that ended by now are.
-    pub(super) fn given(&self) -> (u64, u64) {
-        (self.given, self.given + (self.ready.len() + self.ended.len()) as u64)
-    }
-
-    /// Whether a whole batch waits to be given out.
-    pub(super) fn has_batch(&self) -> bool {
-        self.ready.len() >= BATCH
-    }
-
-    /// Makes what ended in this sweep ready to be given out in the next.
-    pub(super) fn make_ready(&mut self) {
-        self.ready.extend(self.ended.drain(..));
-    }
-
-    /// Gives out spans that ended in a sweep before, [`BATCH`] at the most.
-    pub(super) fn give_ready(&mut self, anchor: &Anchor, mut give: impl FnMut(&Span<'_>, Origin)) -> bool {
-        let count = self.ready.len().min(BATCH);
-        let mut waiting: Option<Ids> = None;
-        for _ in 0..count {
-            let Some(span) = self.ready.pop_front() else { break };
-            if let Some(waiting) = &mut waiting {
-                waiting.remove(&span.id);
+                Kind::Stamp => {
+                    definition = Entry::read(rest).map(|(entry, _)| entry);
+                    break;
+                }
+                Kind::Record => _ = Entry::read(rest).map(|(entry, _)| outlets.record_other(&entry)),
+                // Changes were found by the look; the others are for those who read the files without this process.
+                Kind::Change | Kind::Site | Kind::Clock | Kind::Resource => {}
             }
-            let changes = if self.changes.is_empty() { None } else { self.changes.remove(&span.id) };
-            let changes = changes.map(|changes| self.hand_up(&span, changes, &mut waiting));
-            self.with_span(
-                span.id,
-                &span.open,
-                Some(span.end),
-                changes.as_deref().unwrap_or_default(),
-                anchor,
-                &mut give,
-            );
-            if !self.dropped.is_empty() {
-                self.dropped.remove(&span.id);
-            }
-            self.chunks.let_go(span.open.start);
-            self.chunks.let_go(span.end);
-            changes.into_iter().flatten().for_each(|at| self.chunks.let_go(at));
         }
-        self.given += count as u64;
-        count > 0
+        batch.give(outlets);
+        definition
     }
 
-    /// Hands what was said of the trace up to the span's parent, if that is still to be given out, so that in the end
-    /// the trace's first span has all of it. Gives the other changes back.
+    /// Takes the start of this span, if it is among those of the chunk that is being read. Mostly it is the last.
+    #[inline]
+    fn take_begun(&mut self, id: u64) -> Option<Begun> {
+        if let Some(last) = self.begun.pop_if(|begun| begun.id == id) {
+            return Some(last);
+        }
+        let place = self.begun.iter().rposition(|begun| begun.id == id)?;
+        Some(self.begun.remove(place))
+    }
+
+    /// Whether nothing was said of a span beside its start and end.
+    #[inline]
+    fn is_plain(&self, id: u64) -> bool {
+        (self.said.is_empty() || !self.said.contains_key(&id))
+            && (self.dropped.is_empty() || !self.dropped.contains_key(&id))
+    }
+
+    /// Puts the starts of the chunk that is being read among all others, but for the latest ones.
+    #[cold]
+    fn set_aside(&mut self, number: u32, bytes: &[u8], keep: usize) {
+        let count = self.begun.len().saturating_sub(keep);
+        let mut begun = mem::take(&mut self.begun);
+        for begun in begun.drain(..count) {
+            if let Some(open) = self.open(number, bytes, begun) {
+                self.open.insert(begun.id, open);
+            }
+        }
+        self.begun = begun;
+    }
+
+    /// Holds a start of this chunk.
+    fn open(&mut self, number: u32, bytes: &[u8], begun: Begun) -> Option<Open> {
+        let start = RawStart::read(bytes.get(begun.offset as usize..)?)?;
+        let reading = self.chunks.reading(number)?;
+        reading.held += 1;
+        let stamp = reading.stamp(start.stamp(), number);
+        Some(Open { start: At { chunk: number, offset: begun.offset }, stamp, shown: false })
+    }
+
+    /// Gives out a span that ended, unless its start is still to come.
     #[inline(never)]
-    fn hand_up(&mut self, span: &Ended, changes: Vec<At>, waiting: &mut Option<Ids>) -> Vec<At> {
-        let is_of_trace =
-            |at: &At| self.chunks.entry(*at).is_some_and(|entry| entry.code == Field::Trace as u8);
-        let (of_trace, mut rest): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_of_trace);
+    fn end(&mut self, id: u64, begun: Option<Begun>, end: At, anchor: &Anchor, outlets: &mut Outlets) {
+        let open = match begun {
+            Some(begun) => self.open_here(end.chunk, begun),
+            None => self.open.remove(&id),
+        };
+        match open {
+            Some(open) => self.give(id, open, end, anchor, outlets),
+            None => {
+                self.chunks.hold(end);
+                self.orphans.push(Orphan { id, end, look: self.look });
+            }
+        }
+    }
+
+    fn open_here(&mut self, number: u32, begun: Begun) -> Option<Open> {
+        let chunk = Arc::clone(&self.chunks.reading(number)?.chunk);
+        self.open(number, chunk.committed(), begun)
+    }
+
+    /// Gives out a span whose start is held.
+    fn give(&mut self, id: u64, open: Open, end: At, anchor: &Anchor, outlets: &mut Outlets) {
+        let changes = match self.said.remove(&id) {
+            Some(said) => self.hand_up(open.start, said.changes),
+            None => Vec::new(),
+        };
+        self.with_span(id, &open, Some(end), &changes, anchor, |span| outlets.record(span));
+        self.dropped.remove(&id);
+        self.chunks.let_go(open.start);
+        changes.into_iter().for_each(|at| self.chunks.let_go(at));
+    }
+
+    /// Hands what was said of the trace up from the span that began at `start` to its parent, if that is still to be given
+    /// out, so that in the end the trace's first span has all of it. Gives the other changes back.
+    fn hand_up(&mut self, start: At, changes: Vec<At>) -> Vec<At> {
+        let (mut of_trace, mut rest): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|at| self.chunks.is_of_trace(*at));
         if of_trace.is_empty() {
             return rest;
         }
-        let parent = self.chunks.entry(span.open.start).map_or(0, |start| start.start().parent);
-        let waiting = waiting.get_or_insert_with(|| self.waiting());
+        let parent = self.chunks.entry(start).map_or(0, |start| start.start().parent);
         let is_to_come = match self.open.get_mut(&parent) {
             Some(open) => {
                 open.shown = false;
                 true
             }
-            None => waiting.contains(&parent),
+            None => self.begun.iter().any(|begun| begun.id == parent),
         };
-        if is_to_come {
-            self.changes.entry(parent).or_default().extend(of_trace);
-        } else {
-            rest.extend(of_trace);
+        if !is_to_come {
+            rest.extend(&of_trace);
+            if parent == 0 || !self.has_due() {
+                return rest;
+            }
+            // Where it began may be read yet: then both have it.
+            of_trace.retain(|at| self.chunks.hold(*at));
         }
+        let said = self.said.entry(parent).or_insert(Said { changes: Vec::new(), look: 0 });
+        said.changes.extend(of_trace);
+        said.look = self.look;
         rest
     }
 
-    /// Gives out the scores and metrics that were read.
-    pub(super) fn give_records(&mut self, mut give: impl FnMut(&Record)) {
-        for at in mem::take(&mut self.records) {
-            if let Some(record) = self.chunks.entry(at).and_then(|entry| assemble::note(&entry)) {
-                give(&record);
+    /// Gives out spans that began in a chunk which was read after that of their ends. An end that another look finds
+    /// without its start has none: it was dropped.
+    fn place_orphans(&mut self, anchor: &Anchor, outlets: &mut Outlets) {
+        for orphan in mem::take(&mut self.orphans) {
+            if let Some(open) = self.open.remove(&orphan.id) {
+                self.give(orphan.id, open, orphan.end, anchor, outlets);
+            } else if orphan.look == self.look {
+                self.orphans.push(orphan);
+                continue;
             }
-            self.chunks.let_go(at);
+            self.chunks.let_go(orphan.end);
         }
     }
 
+    /// Forgets what was said of spans that are not here, or dropped below them. Their starts were there to be read at the
+    /// look after it at the latest, so they are gone.
+    fn forget(&mut self) {
+        let Self { chunks, said, late, dropped, open, look, .. } = self;
+        dropped.retain(|id, dropped| dropped.look == *look || open.contains_key(id));
+        said.retain(|id, said| {
+            let keep = said.look == *look || open.contains_key(id);
+            if !keep {
+                if !said.changes.iter().all(|at| chunks.is_of_trace(*at)) {
+                    late.say("something was said of a span after it had ended, and is not kept");
+                }
+                said.changes.drain(..).for_each(|at| chunks.let_go(at));
+            }
+            keep
+        });
+    }
+
     /// Gives out the spans that began longer than `after` ago and have not ended, each once.
-    pub(super) fn give_running(
-        &mut self,
-        anchor: &Anchor,
-        after: Duration,
-        mut give: impl FnMut(&Span<'_>, Origin),
-    ) {
+    pub(super) fn give_running(&mut self, anchor: &Anchor, after: Duration, mut give: impl FnMut(&Span<'_>)) {
         let now = Timestamp::now();
         let mut shown = Vec::new();
         for (id, open) in self.open.iter().filter(|(_, open)| !open.shown) {
-            let changes = self.changes.get(id).map(Vec::as_slice).unwrap_or_default();
-            self.with_span(*id, open, None, changes, anchor, |span, origin| {
+            let changes = self.said.get(id).map(|said| said.changes.as_slice()).unwrap_or_default();
+            self.with_span(*id, open, None, changes, anchor, |span| {
                 if u128::from(now.since(span.start)) >= after.as_nanos() {
-                    give(span, origin);
+                    give(span);
                     shown.push(*id);
                 }
             });
@@ -333,7 +395,6 @@ impl Table {
         }
     }
 
-    #[inline(always)]
     fn with_span(
         &self,
         id: u64,
@@ -341,16 +402,14 @@ impl Table {
         end: Option<At>,
         changes: &[At],
         anchor: &Anchor,
-        use_span: impl FnOnce(&Span<'_>, Origin),
+        use_span: impl FnOnce(&Span<'_>),
     ) {
         let Some(start) = self.chunks.entry(open.start) else { return };
         let fixed = start.start();
         // Without changes this allocates nothing.
         let mut changes: Vec<Entry<'_>> = changes.iter().filter_map(|at| self.chunks.entry(*at)).collect();
-        if changes.len() > 1 {
-            // Several threads may have said something, and chunks are not read in the order of time.
-            changes.sort_by_key(Entry::ticks);
-        }
+        // Several threads may have said something, and chunks are not read in the order of time.
+        changes.sort_by_key(Entry::ticks);
         let parts = Parts {
             start: fixed,
             input: start.payload(),
@@ -359,15 +418,10 @@ impl Table {
             end: end.and_then(|at| self.chunks.entry(at)),
             attributes: open.stamp.and_then(|stamp| self.chunks.attributes(stamp)),
         };
-        let mut origin = Origin { site: fixed.site, stamp: fixed.stamp };
-        let dropped = if self.dropped.is_empty() { 0 } else { self.dropped.get(&id).map_or(0, |d| d.count) };
+        let dropped = self.dropped.get(&id).map_or(0, |dropped| dropped.count);
         let give = |span: &mut Span<'_>| {
             span.dropped = dropped;
-            if matches!(span.attributes, Cow::Owned(_)) {
-                // They are its own then: something was said of the trace in it, or of its tags.
-                origin.stamp = 0;
-            }
-            use_span(span, origin);
+            use_span(span);
         };
         assemble(&parts, |ticks| anchor.to_wall(ticks), give);
     }
@@ -375,7 +429,7 @@ impl Table {
     /// Sets aside the chunks that their threads have left and that are read to their end. `given` are the counts of
     /// spans that destinations have been given by now; those that were kept in the journal until they arrived.
     pub(super) fn retire_chunks(&mut self, given: &[u64]) {
-        for number in self.chunks.left(!self.ready.is_empty()) {
+        for number in self.chunks.left() {
             if self.chunks.is_held(number) {
                 self.copy_out(number);
             }
@@ -388,17 +442,13 @@ impl Table {
     /// Copies the entries that are still needed out of a chunk.
     fn copy_out(&mut self, number: u32) {
         let chunks = &mut self.chunks;
-        let waiting = self.ended.iter_mut().chain(&mut self.ready);
-        let (ended, opens): (Vec<_>, Vec<_>) = waiting.map(|span| (&mut span.end, &mut span.open)).unzip();
-        for open in opens.into_iter().chain(self.open.values_mut()) {
-            if open.start.is_in(number) {
-                let attributes = open.stamp.and_then(|stamp| chunks.shared_attributes(stamp));
-                (open.start, open.stamp) = chunks.keep(open.start, attributes);
-            }
+        for open in self.open.values_mut().filter(|open| open.start.chunk == number) {
+            let attributes = open.stamp.and_then(|stamp| chunks.shared_attributes(stamp));
+            (open.start, open.stamp) = chunks.keep(open.start, attributes);
         }
-        let changes = self.changes.values_mut().flatten().chain(&mut self.records);
+        let changes = self.said.values_mut().flat_map(|said| &mut said.changes);
         let orphans = self.orphans.iter_mut().map(|orphan| &mut orphan.end);
-        for at in ended.into_iter().chain(changes).chain(orphans).filter(|at| at.is_in(number)) {
+        for at in changes.chain(orphans).filter(|at| at.chunk == number) {
             *at = chunks.keep(*at, None).0;
         }
     }
@@ -415,12 +465,11 @@ impl Table {
 
     /// Whether every span has been given out and has arrived.
     pub(super) fn is_empty(&self) -> bool {
-        let nothing_waits = self.ended.is_empty() && self.ready.is_empty() && self.records.is_empty();
-        self.open.is_empty() && nothing_waits && self.settling.is_empty()
+        self.open.is_empty() && !self.has_due() && self.settling.is_empty()
     }
 }
 
 /// The attributes of a stamp's entry.
-pub(super) fn stamped(entry: &Entry<'_>) -> Arc<TraceAttributes> {
+fn stamped(entry: &Entry<'_>) -> Arc<TraceAttributes> {
     Arc::new(assemble::note(entry).unwrap_or_default())
 }

@@ -1,13 +1,14 @@
 //! The one background thread: reads the journal, joins its entries to spans, gives them to the destinations.
 //!
-//! A span that ended is given out one sweep later. By then every chunk has been read again, so what another thread
-//! said of the span before it ended has been seen as well.
+//! It looks at what is committed in all chunks, then once more for what was said of spans: by then, what another thread
+//! said of a span before it ended is there as well. What the first look found is read to its end, in portions, before
+//! there is another.
 
 mod chunks;
 mod join;
+mod outlets;
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         mpsc::{Receiver, Sender},
@@ -16,16 +17,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use observe_model::{Record, Resource, Span};
-use observe_wire::Origin;
+use observe_model::Resource;
 
 use crate::{
     clock::Anchor,
-    destination::{Delivered, Destination, Progress},
+    destination::{Destination, Progress},
     journal::pool,
     report::{Once, say},
 };
 use join::Table;
+use outlets::Outlets;
 
 /// How long the clocks are compared before the first look.
 const CALIBRATION: Duration = Duration::from_millis(1);
@@ -74,56 +75,6 @@ pub(crate) struct Collector {
     held: u32,
 }
 
-/// The destinations that still work.
-struct Outlets(Vec<Box<dyn Destination>>);
-
-impl Outlets {
-    /// Calls every destination; one that panics is taken out, and said so.
-    fn each(&mut self, mut call: impl FnMut(&mut dyn Destination)) {
-        self.0.retain_mut(|destination| {
-            let alive = catch_unwind(AssertUnwindSafe(|| call(&mut **destination))).is_ok();
-            if !alive {
-                say_switched_off(&**destination);
-            }
-            alive
-        });
-    }
-
-    /// The counts of the destinations that find in the journal what they did not get.
-    fn kept(&mut self) -> Vec<Delivered> {
-        let mut counts = Vec::new();
-        self.each(|d| counts.extend(d.journal().map(|_| d.progress().get())));
-        counts
-    }
-
-    /// [`Outlets::each`] for one span: once for every span, so it takes nothing out unless it must.
-    #[inline]
-    fn record(&mut self, span: &Span<'_>, origin: Origin) {
-        // Allocates nothing while nobody panics.
-        let mut dead = Vec::new();
-        for (n, destination) in self.0.iter_mut().enumerate() {
-            if catch_unwind(AssertUnwindSafe(|| destination.record(span, origin))).is_err() {
-                dead.push(n);
-            }
-        }
-        if !dead.is_empty() {
-            self.take_out(&dead);
-        }
-    }
-
-    /// Takes out destinations that panicked, by their places, and says so.
-    #[cold]
-    fn take_out(&mut self, dead: &[usize]) {
-        for n in dead.iter().rev() {
-            say_switched_off(&*self.0.remove(*n));
-        }
-    }
-}
-
-fn say_switched_off(destination: &dyn Destination) {
-    say(&format!("destination {}: it panicked and is switched off", destination.name()));
-}
-
 impl Collector {
     /// Starts the thread.
     ///
@@ -168,7 +119,7 @@ impl Collector {
             self.show_running();
             self.report();
             idle = if busy || asked { 0 } else { idle + 1 };
-            if self.table.has_batch() {
+            if self.table.has_due() {
                 continue;
             }
             if idle > IDLE_AFTER {
@@ -190,23 +141,13 @@ impl Collector {
         pool::set_asleep(false);
     }
 
-    /// Reads what was written, gives out what is ready. Whether there was anything.
+    /// Reads a portion of what was written and gives out the spans that ended in it. Whether there was anything.
     fn sweep(&mut self) -> bool {
         self.anchor.update();
-        let read = self.table.read_journal();
-        let mut gave = false;
-        if !self.must_hold() {
-            let outlets = &mut self.outlets;
-            gave = self.table.give_ready(&self.anchor, |span, origin| outlets.record(span, origin));
+        let found = self.table.has_due() || self.table.look();
+        if found && !self.must_hold() {
+            self.table.read(&self.anchor, &mut self.outlets);
         }
-        let outlets = &mut self.outlets;
-        self.table.give_records(|record| {
-            outlets.each(|d| match record {
-                Record::Score(score) => d.record_score(score),
-                Record::Metric(metric) => d.record_metric(metric),
-            });
-        });
-        self.table.make_ready();
         self.outlets.each(|d| d.hand_over(false));
         // Spans stay in the journal until those destinations have them that would find them there again.
         let counts = self.outlets.kept();
@@ -216,7 +157,7 @@ impl Collector {
         self.table.retire_chunks(&given);
         self.table.give_back_chunks(&arrived);
         pool::provide();
-        read || gave
+        found
     }
 
     /// Whether spans are better held back a moment, because a destination has much to do and the journal has room. A
@@ -262,10 +203,12 @@ impl Collector {
     }
 
     fn flush(&mut self) -> Vec<Handed> {
-        // What ended before the first sweep is given out in those that follow.
+        // What was found before does not count: there is to be another look.
+        while self.table.has_due() {
+            self.sweep();
+        }
         self.sweep();
-        let (_, all) = self.table.given();
-        while self.table.given().0 < all {
+        while self.table.has_due() {
             self.sweep();
         }
         self.outlets.each(|d| d.hand_over(true));
@@ -284,10 +227,10 @@ impl Collector {
         }
         self.shown_at = Instant::now();
         let outlets = &mut self.outlets;
-        self.table.give_running(&self.anchor, SHOW_AFTER, |span, origin| {
+        self.table.give_running(&self.anchor, SHOW_AFTER, |span| {
             outlets.each(|d| {
                 if d.wants_running() {
-                    d.record(span, origin);
+                    d.record(span);
                 }
             });
         });

@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt::Write as _, io::Write as _, sync::Arc};
 
 use observe_model::{Metric, Score, ScoreValue, Span, SpanId, Status, Target, TraceId};
 
-use super::{Destination, Origin, Progress};
+use super::{Destination, Progress};
 
 /// Spans of traces whose root has not ended that are kept before the oldest trace is printed without it.
 const LIMIT: usize = 100_000;
@@ -52,7 +52,7 @@ impl Destination for Console {
         "console"
     }
 
-    fn record(&mut self, span: &Span<'_>, _origin: Origin) {
+    fn record(&mut self, span: &Span<'_>) {
         let spans = self.traces.entry(span.trace_id).or_default();
         if spans.is_empty() {
             self.order.push(span.trace_id);

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use observe_model::{Metric, Score, Span, SpanId, TraceId};
 
-use super::{Destination, Origin, Progress};
+use super::{Destination, Progress};
 
 /// Keeps every span, score and metric. Clones share what they keep.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +59,7 @@ impl Destination for Memory {
         "memory"
     }
 
-    fn record(&mut self, span: &Span<'_>, _origin: Origin) {
+    fn record(&mut self, span: &Span<'_>) {
         self.spans.lock().unwrap_or_else(PoisonError::into_inner).push(span.clone().into_owned());
         self.count();
     }

@@ -17,7 +17,7 @@ pub use queue::{Queue, Sink};
 use std::{path::PathBuf, sync::Arc};
 
 use observe_model::{Metric, Resource, Score, Span};
-pub use observe_wire::Origin;
+pub use observe_wire::journal::Plain;
 
 /// Somewhere that spans are sent.
 ///
@@ -44,10 +44,15 @@ pub trait Destination: Send {
     }
 
     /// Takes a span. One that was given while running is given again when it ends, and again if more is said of it.
-    ///
-    /// Within a process, spans of equal `origin` are of the same call site and began in the same scope; who encodes
-    /// them may keep what depends on these alone.
-    fn record(&mut self, span: &Span<'_>, origin: Origin);
+    fn record(&mut self, span: &Span<'_>);
+
+    /// Takes spans of which only their starts and ends say anything, as most are, in the order in which they ended. Who
+    /// can do with less than a whole [`Span`] overrides this.
+    fn record_plain(&mut self, spans: &[Plain<'_>]) {
+        for span in spans {
+            self.record(&span.to_span());
+        }
+    }
 
     /// Takes a score; one with the id of an earlier one replaces that. Without this method scores are passed over.
     fn record_score(&mut self, score: &Score) {

@@ -7,8 +7,9 @@ mod send;
 mod settings;
 
 use std::{
+    mem,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -19,7 +20,7 @@ use observe_model::{Resource, Span};
 use observe_wire::Encoder;
 use tokio::sync::mpsc::{self, UnboundedSender};
 
-use super::{Destination, Origin, Progress};
+use super::{Destination, Plain, Progress};
 use crate::report::Once;
 
 pub use settings::OtlpSettings;
@@ -33,9 +34,38 @@ const GATHER: Duration = Duration::from_millis(200);
 /// Bytes that may wait to be sent before new spans are dropped.
 const LIMIT: usize = 32 * 1024 * 1024;
 
+/// Bodies that were sent and whose memory waits for the next ones: fresh memory costs more than filling it.
+const SPARES: usize = 4;
+
+/// Memory of bodies that were sent.
+type Spares = Arc<Mutex<Vec<Vec<u8>>>>;
+
+/// The bytes of a body. Dropped, they leave their memory to the next one.
+struct Bytes {
+    bytes: Vec<u8>,
+    spares: Spares,
+}
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Bytes {
+    fn drop(&mut self) {
+        let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that held a large payload is not kept.
+        if spares.len() < SPARES && self.bytes.capacity() <= 2 * BODY {
+            spares.push(mem::take(&mut self.bytes));
+        }
+    }
+}
+
 /// What is sent in one request.
 struct Body {
-    bytes: Vec<u8>,
+    /// Cloned for a repetition, they are not copied.
+    bytes: bytes::Bytes,
     spans: u64,
     /// What [`Progress::accept`] named it.
     part: u64,
@@ -52,6 +82,7 @@ pub struct Otlp {
     sender: Option<UnboundedSender<Body>>,
     /// Bytes that were handed over and have not been answered.
     waiting: Arc<AtomicUsize>,
+    spares: Spares,
     progress: Arc<Progress>,
 }
 
@@ -65,7 +96,25 @@ impl Otlp {
             since: None,
             sender: None,
             waiting: Arc::default(),
+            spares: Spares::default(),
             progress: Arc::default(),
+        }
+    }
+
+    /// Whether new spans can be taken; if not, counts them as dropped.
+    fn has_room_for(&self, spans: usize) -> bool {
+        let has_room = self.waiting.load(Ordering::Relaxed) <= LIMIT;
+        if !has_room {
+            self.progress.update(|counts| counts.dropped += spans as u64);
+        }
+        has_room
+    }
+
+    #[inline]
+    fn pushed(&mut self) {
+        self.spans += 1;
+        if self.encoder.len() >= BODY {
+            self.send();
         }
     }
 
@@ -74,8 +123,14 @@ impl Otlp {
             return;
         }
         self.since = None;
-        let spans = std::mem::take(&mut self.spans);
-        let body = Body { bytes: self.encoder.take(), spans, part: self.progress.accept(spans) };
+        let spans = mem::take(&mut self.spans);
+        let spare = self.spares.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let bytes = match spare {
+            Some(spare) => self.encoder.take_for(spare),
+            None => self.encoder.take(),
+        };
+        let bytes = bytes::Bytes::from_owner(Bytes { bytes, spares: Arc::clone(&self.spares) });
+        let body = Body { bytes, spans, part: self.progress.accept(spans) };
         let part = body.part;
         self.waiting.fetch_add(body.bytes.len(), Ordering::Relaxed);
         if self.sender.as_ref().is_none_or(|sender| sender.send(body).is_err()) {
@@ -101,19 +156,20 @@ impl Destination for Otlp {
         }
     }
 
-    fn record(&mut self, span: &Span<'_>, origin: Origin) {
+    fn record(&mut self, span: &Span<'_>) {
         // A receiver that knows no running spans would show one without an end.
-        if span.end.is_none() {
-            return;
+        if span.end.is_some() && self.has_room_for(1) {
+            self.encoder.push(span);
+            self.pushed();
         }
-        if self.waiting.load(Ordering::Relaxed) > LIMIT {
-            self.progress.update(|counts| counts.dropped += 1);
-            return;
-        }
-        self.encoder.push_from(origin, span);
-        self.spans += 1;
-        if self.encoder.len() >= BODY {
-            self.send();
+    }
+
+    fn record_plain(&mut self, spans: &[Plain<'_>]) {
+        if self.has_room_for(spans.len()) {
+            for span in spans {
+                self.encoder.push_plain(span);
+                self.pushed();
+            }
         }
     }
 

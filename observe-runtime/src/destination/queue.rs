@@ -14,7 +14,7 @@ use std::{
 
 use observe_model::{Json, Metric, Record, Resource, Score, Span};
 
-use super::{Destination, Origin, Progress};
+use super::{Destination, Progress};
 use crate::report::Once;
 
 /// Bytes of spans that may wait for a sink before new ones are dropped.
@@ -208,7 +208,7 @@ impl<S: Sink> Destination for Queue<S> {
         self.journal.clone()
     }
 
-    fn record(&mut self, span: &Span<'_>, _origin: Origin) {
+    fn record(&mut self, span: &Span<'_>) {
         let texts = [&span.input, &span.output, &span.status_message];
         let details = span.details.as_deref().map_or(0, |details| Json::of(details).as_str().len());
         let bytes = SPAN + texts.into_iter().flatten().map(|t| t.len()).sum::<usize>() + details;

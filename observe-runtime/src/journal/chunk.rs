@@ -25,7 +25,7 @@ use std::{
 
 use observe_wire::journal::chunk::{CAPACITY_AT, COMMITTED_AT, HEADER, MAGIC, SEQUENCE_AT};
 
-use super::sync::{Arc, Length, Ordering, Watch, fence};
+use super::sync::{Arc, Flag, Length, Ordering, Watch, fence};
 
 /// Memory from which chunks are cut.
 pub(crate) struct Segment {
@@ -80,6 +80,7 @@ impl Segment {
                 capacity,
                 committed: Length::new(place),
                 watch: Watch::new(capacity - HEADER),
+                changes: Flag::default(),
                 _segment: std::sync::Arc::clone(&segment),
             };
             chunk.put_number(CAPACITY_AT, capacity as u64);
@@ -108,6 +109,7 @@ pub(crate) struct Chunk {
     capacity: usize,
     committed: Length,
     watch: Watch,
+    changes: Flag,
     _segment: std::sync::Arc<Segment>,
 }
 
@@ -137,8 +139,16 @@ impl Chunk {
         unsafe { std::slice::from_raw_parts(self.header.as_ptr().add(HEADER), len) }
     }
 
+    /// Whether something may be said of a span in what has been written so far, beside its start and end. Asked after
+    /// [`Chunk::committed`], it is true of all that this gave.
+    #[inline]
+    pub(crate) fn may_have_changes(&self) -> bool {
+        self.changes.get()
+    }
+
     /// Forgets what was written. In a file, nothing is left to recover.
     pub(crate) fn clear(&mut self) {
+        self.changes.set(false);
         self.committed.store(0);
     }
 
@@ -233,6 +243,11 @@ impl Tail {
     /// Bytes that the chunk takes from the pool.
     pub(crate) fn capacity(&self) -> usize {
         self.chunk.capacity
+    }
+
+    /// Says, before it is published, that something will be said of a span beside its start and end.
+    pub(crate) fn has_changes(&mut self) {
+        self.chunk.changes.set(true);
     }
 
     /// How many bytes are written, committed or not.

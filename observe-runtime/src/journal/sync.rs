@@ -4,7 +4,10 @@ pub(super) use std::sync::{
     Arc,
     atomic::{Ordering, fence},
 };
-use std::{ops::Range, sync::atomic::AtomicU64};
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicBool, AtomicU64},
+};
 
 /// The committed length of a chunk, in the chunk's header.
 pub(super) struct Length(&'static AtomicU64);
@@ -25,6 +28,22 @@ impl Length {
     #[inline]
     pub(super) fn store(&self, len: usize) {
         self.0.store(len as u64, Ordering::Release);
+    }
+}
+
+/// Something that is said of a chunk once. Whoever sees a length that was stored after it was set sees it set.
+#[derive(Default)]
+pub(super) struct Flag(AtomicBool);
+
+impl Flag {
+    #[inline]
+    pub(super) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn set(&self, value: bool) {
+        self.0.store(value, Ordering::Relaxed);
     }
 }
 

@@ -93,6 +93,9 @@ impl Draft {
             Some(tail) if is_defined && tail.room() >= fixed => (tail, false),
             kept => begin_anew(kept, kind, fixed, stamp)?,
         };
+        if kind == Kind::Change {
+            tail.has_changes();
+        }
         tail.advance(fixed);
         Ok(Self { tail, _busy: busy, stamp, fixed, kind, flags: 0, full: false, fresh })
     }
@@ -184,6 +187,9 @@ impl Draft {
         let need = len.saturating_add(len / 4);
         match ready(None, self.kind, need, self.stamp) {
             Ok((mut tail, _)) => {
+                if self.kind == Kind::Change {
+                    tail.has_changes();
+                }
                 let written = self.tail.pending();
                 tail.free()[..written.len()].copy_from_slice(written);
                 tail.advance(written.len());

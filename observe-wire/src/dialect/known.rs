@@ -1,10 +1,11 @@
 //! Encoded bytes that many spans share, by number: what their call site gives them, and what the scope they began in does.
 //!
-//! A number alone is not trusted: the same texts must lie at the same addresses, else they are encoded anew.
+//! A number alone is not trusted: the same thing must lie at the same address, else it is encoded anew.
 
-use observe_model::{Span, SpanType, TraceAttributes};
+use observe_model::TraceAttributes;
 
-use super::openinference::{INPUT, OUTPUT, put_scope, put_site};
+use super::openinference::{INPUT, put_scope};
+use crate::journal::notes::SiteNote;
 
 /// Slots for numbers: each number has one, which it shares with every `N`th other.
 #[derive(Debug)]
@@ -23,24 +24,16 @@ impl<T, const N: usize> Slots<T, N> {
     }
 }
 
-/// Where a text lies and how long it is.
-type Place = (usize, usize);
-
-#[inline(always)]
-fn place(text: &str) -> Place {
-    (text.as_ptr().addr(), text.len())
-}
-
-/// What a call site says of each of its spans, and [`INPUT`].
+/// What a call site gives each of its plain spans, from the head to the attributes of the site.
 #[derive(Debug, Default)]
 pub(crate) struct Site {
     number: u32,
-    span_type: SpanType,
-    function: Place,
+    /// Where the note lies, and whether the spans have a parent.
+    of: (usize, bool),
     encoded: Vec<u8>,
 }
 
-/// What a scope says of each span that began in it, and [`OUTPUT`].
+/// What a scope gives each span that began in it, and [`INPUT`].
 #[derive(Debug, Default)]
 pub(crate) struct Scope {
     number: u64,
@@ -50,35 +43,27 @@ pub(crate) struct Scope {
 }
 
 impl Site {
-    /// The bytes for `span`, whose site has this number, not 0.
+    /// The bytes for spans of this site, which `encode` makes.
     #[inline(always)]
-    pub(crate) fn encoded(&mut self, number: u32, span: &Span<'_>) -> &[u8] {
-        if !self.is_of(number, span) {
-            self.learn(number, span);
+    pub(crate) fn encoded(
+        &mut self,
+        number: u32,
+        site: &SiteNote<'_>,
+        has_parent: bool,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> &[u8] {
+        let of = (std::ptr::from_ref(site).addr(), has_parent);
+        if self.number != number || self.of != of {
+            (self.number, self.of) = (number, of);
+            self.encoded.clear();
+            encode(&mut self.encoded);
         }
         &self.encoded
-    }
-
-    #[inline(always)]
-    fn is_of(&self, number: u32, span: &Span<'_>) -> bool {
-        let Some(code) = &span.code else { return false };
-        self.number == number && self.span_type == span.span_type && self.function == place(&code.function)
-    }
-
-    #[inline(never)]
-    fn learn(&mut self, number: u32, span: &Span<'_>) {
-        // A span without code has nothing to be known again by, so number 0 keeps it from being taken for another.
-        self.number = if span.code.is_some() { number } else { 0 };
-        self.span_type = span.span_type;
-        self.function = span.code.as_ref().map_or((0, 0), |code| place(&code.function));
-        self.encoded.clear();
-        put_site(&mut self.encoded, span);
-        self.encoded.extend_from_slice(INPUT.0);
     }
 }
 
 impl Scope {
-    /// The bytes for a span in the scope of `attributes`, which has this number, not 0.
+    /// The bytes for a span in the scope of `attributes`, which has this number.
     #[inline(always)]
     pub(crate) fn encoded(&mut self, number: u64, attributes: &TraceAttributes) -> &[u8] {
         if self.number != number || self.address != std::ptr::from_ref(attributes).addr() {
@@ -92,6 +77,6 @@ impl Scope {
         (self.number, self.address) = (number, std::ptr::from_ref(attributes).addr());
         self.encoded.clear();
         put_scope(&mut self.encoded, attributes, false);
-        self.encoded.extend_from_slice(OUTPUT.0);
+        self.encoded.extend_from_slice(INPUT.0);
     }
 }

@@ -13,24 +13,28 @@ use crate::otlp::{
     attributes::{Attributes, Unreadable},
     protobuf::{
         RESOURCE_ATTRIBUTES, SPAN_ATTRIBUTES as SPAN, key, put_const_text, put_double, put_int, put_text,
-        put_text_after, put_texts, put_u32,
+        put_text_after, put_texts,
     },
 };
 
-/// OpenInference's word for each span type, and whether it means this type alone.
+/// OpenInference's word for each span type, and whether `observe.span.type` stands beside it: where it is the word for
+/// plain spans too, which are the most and go without.
 const fn kind(span_type: SpanType) -> (&'static str, bool) {
     match span_type {
-        SpanType::Generation => ("LLM", true),
-        SpanType::Embedding => ("EMBEDDING", true),
-        SpanType::Chain => ("CHAIN", true),
-        SpanType::Retriever => ("RETRIEVER", true),
-        SpanType::Tool => ("TOOL", true),
-        SpanType::Agent => ("AGENT", true),
-        SpanType::Guardrail => ("GUARDRAIL", true),
-        SpanType::Evaluator => ("EVALUATOR", true),
-        SpanType::Span | SpanType::Event => ("CHAIN", false),
+        SpanType::Generation => ("LLM", false),
+        SpanType::Embedding => ("EMBEDDING", false),
+        SpanType::Retriever => ("RETRIEVER", false),
+        SpanType::Tool => ("TOOL", false),
+        SpanType::Agent => ("AGENT", false),
+        SpanType::Guardrail => ("GUARDRAIL", false),
+        SpanType::Evaluator => ("EVALUATOR", false),
+        SpanType::Span => (PLAIN, false),
+        SpanType::Chain | SpanType::Event => (PLAIN, true),
     }
 }
+
+/// The word for a plain span. From others than us it means a chain.
+const PLAIN: &str = "CHAIN";
 
 /// Appends the attributes of a resource.
 pub(crate) fn put_resource(out: &mut Vec<u8>, resource: &Resource) {
@@ -61,8 +65,7 @@ macro_rules! payload {
     };
 }
 
-/// Appends what depends on the call site alone: the kind of OTLP's own, type and code.
-#[inline(always)]
+/// Appends what mostly depends on the call site alone: the kind of OTLP's own, type, code and level.
 pub(crate) fn put_site(out: &mut Vec<u8>, span: &Span<'_>) {
     // SPAN_KIND_CLIENT for what calls a model, as the GenAI conventions have it, else SPAN_KIND_INTERNAL.
     let calls = matches!(span.span_type, SpanType::Generation | SpanType::Embedding);
@@ -73,7 +76,10 @@ pub(crate) fn put_site(out: &mut Vec<u8>, span: &Span<'_>) {
     if let Some(code) = &span.code {
         put_text(out, key!(SPAN, "code.function.name"), code.function.as_bytes());
         put_text(out, key!(SPAN, "code.file.path"), code.file.as_bytes());
-        put_u32(out, key!(SPAN, "code.line.number"), code.line);
+        put_int(out, key!(SPAN, "code.line.number"), code.line.into());
+    }
+    if span.level != Level::Default {
+        put_text(out, key!(SPAN, "observe.level"), span.level.as_str().as_bytes());
     }
 }
 
@@ -83,10 +89,10 @@ static TYPES: [([u8; 72], usize); SpanType::ALL.len()] = {
     let mut i = 0;
     while i < types.len() {
         let span_type = SpanType::ALL[i];
-        let (kind, exact) = kind(span_type);
+        let (kind, and_own) = kind(span_type);
         let entry = &mut types[span_type as usize];
         entry.1 = put_const_text(&mut entry.0, 0, SPAN, "openinference.span.kind", kind);
-        if !exact {
+        if and_own {
             entry.1 = put_const_text(&mut entry.0, entry.1, SPAN, "observe.span.type", span_type.as_str());
         }
         i += 1;
@@ -95,7 +101,6 @@ static TYPES: [([u8; 72], usize); SpanType::ALL.len()] = {
 };
 
 /// Appends what depends on the scope alone; for a span with metadata of its `own` without that which it is merged with.
-#[inline(always)]
 pub(crate) fn put_scope(out: &mut Vec<u8>, scope: &TraceAttributes, own: bool) {
     if let Some(session) = &scope.session {
         put_text(out, key!(SPAN, "session.id"), session.as_bytes());
@@ -126,25 +131,23 @@ pub(crate) const OUTPUT: (&[u8; 60], usize) = {
     (head, *at)
 };
 
-/// Appends input of any kind.
+/// Appends input of any kind: JSON in UTF-8.
 #[inline(never)]
-pub(crate) fn put_input(out: &mut Vec<u8>, input: &Option<Cow<'_, str>>) {
-    let Some(input) = input else { return };
-    let ((json, json_at), (text, text_at)) = (payload!("input", JSON), payload!("input", TEXT));
+pub(crate) fn put_input(out: &mut Vec<u8>, input: &[u8]) {
+    let (text, text_at) = payload!("input", TEXT);
     match literal(input) {
-        None => put_text_after(out, json, *json_at, input.as_bytes()),
-        Some(input) => put_text_after(out, text, *text_at, input.as_bytes()),
+        None => put_text_after(out, INPUT.0, INPUT.1, input),
+        Some(input) => put_text_after(out, text, *text_at, &input),
     }
 }
 
-/// Appends output of any kind.
+/// Appends output of any kind: JSON in UTF-8.
 #[inline(never)]
-pub(crate) fn put_output(out: &mut Vec<u8>, output: &Option<Cow<'_, str>>) {
-    let Some(output) = output else { return };
-    let ((json, json_at), (text, text_at)) = (payload!("output", JSON), payload!("output", TEXT));
+pub(crate) fn put_output(out: &mut Vec<u8>, output: &[u8]) {
+    let (text, text_at) = payload!("output", TEXT);
     match literal(output) {
-        None => put_text_after(out, json, *json_at, output.as_bytes()),
-        Some(output) => put_text_after(out, text, *text_at, output.as_bytes()),
+        None => put_text_after(out, OUTPUT.0, OUTPUT.1, output),
+        Some(output) => put_text_after(out, text, *text_at, &output),
     }
 }
 
@@ -157,17 +160,12 @@ fn object<'m>(entries: impl Iterator<Item = (&'m String, &'m Value)>) -> Vec<u8>
 }
 
 /// The text of a JSON string, which platforms show better; `None` if `json` is anything else.
-#[inline(always)]
-fn literal(json: &str) -> Option<Cow<'_, str>> {
-    if !json.starts_with('"') { None } else { unescape(json) }
-}
-
-fn unescape(json: &str) -> Option<Cow<'_, str>> {
-    let inner = json.get(1..)?.strip_suffix('"')?;
-    if !has_backslash(inner.as_bytes()) {
+fn literal(json: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let inner = json.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if !has_backslash(inner) {
         return Some(Cow::Borrowed(inner));
     }
-    serde_json::from_str::<String>(json).ok().map(Cow::Owned)
+    serde_json::from_slice::<String>(json).ok().map(|text| Cow::Owned(text.into_bytes()))
 }
 
 /// Looks at eight bytes at a time: what is above the lowest zero byte of `word` may err, whether there is one does not.
@@ -178,18 +176,6 @@ fn has_backslash(text: &[u8]) -> bool {
         word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080 != 0
     });
     found || rest.contains(&b'\\')
-}
-
-/// Whether [`put_rest`] has anything to append.
-#[inline(always)]
-pub(crate) fn has_rest(span: &Span<'_>) -> bool {
-    // One test for all: most spans have none of it.
-    let plain = matches!(span.status, Status::Ok | Status::Error) & (span.level == Level::Default);
-    let Usage { input, cache_read, cache_write, input_audio, output, reasoning, output_audio } = &span.usage;
-    let used = input.is_some() | output.is_some() | cache_read.is_some() | cache_write.is_some();
-    let detailed = input_audio.is_some() | reasoning.is_some() | output_audio.is_some();
-    let called = span.model.is_some() | !span.cost.is_unknown() | span.details.is_some() | used | detailed;
-    !plain | called | span.version.is_some() | (span.dropped > 0) | !span.metadata.is_empty()
 }
 
 /// Appends what only some spans have.
@@ -204,9 +190,6 @@ pub(crate) fn put_rest(out: &mut Vec<u8>, span: &Span<'_>) {
     }
     if !matches!(span.status, Status::Ok | Status::Error) {
         put_text(out, key!(SPAN, "observe.status"), span.status.as_str().as_bytes());
-    }
-    if span.level != Level::Default {
-        put_text(out, key!(SPAN, "observe.level"), span.level.as_str().as_bytes());
     }
     if let Some(version) = &span.version {
         put_text(out, key!(SPAN, "observe.version"), version.as_bytes());
@@ -283,8 +266,13 @@ pub(crate) fn resource(mut attributes: Attributes<'_>) -> Resource {
     }
 }
 
-/// Reads into `span`, of which ids, name, times and OTLP status are known, what `attributes` say.
-pub(crate) fn read(span: &mut Span<'static>, mut attributes: Attributes<'_>) -> Result<(), Unreadable> {
+/// Reads into `span`, of which ids, name, times and OTLP status are known, what `attributes` say; whether it is `ours`
+/// tells what its kind means.
+pub(crate) fn read(
+    span: &mut Span<'static>,
+    mut attributes: Attributes<'_>,
+    ours: bool,
+) -> Result<(), Unreadable> {
     let a = &mut attributes;
     span.model = a
         .text(&[
@@ -296,7 +284,7 @@ pub(crate) fn read(span: &mut Span<'static>, mut attributes: Attributes<'_>) -> 
             "gen_ai.request.model",
         ])
         .map(Cow::Owned);
-    span.span_type = span_type(a, span.model.is_some());
+    span.span_type = span_type(a, span.model.is_some(), ours);
     if let Some(status) = a.parsed("observe.status") {
         span.status = status;
     }
@@ -340,8 +328,8 @@ pub(crate) fn read(span: &mut Span<'static>, mut attributes: Attributes<'_>) -> 
     attributes.rest_into(span.metadata.to_mut())
 }
 
-fn span_type(a: &mut Attributes<'_>, has_model: bool) -> SpanType {
-    let kind = a.text_like("openinference.span.kind", of_kind);
+fn span_type(a: &mut Attributes<'_>, has_model: bool, ours: bool) -> SpanType {
+    let kind = a.text_like("openinference.span.kind", |text| of_kind(text, ours));
     let operation = a.text_like("gen_ai.operation.name", of_operation);
     a.parsed("observe.span.type").or(kind).or(operation).unwrap_or(if has_model {
         SpanType::Generation
@@ -351,11 +339,12 @@ fn span_type(a: &mut Attributes<'_>, has_model: bool) -> SpanType {
 }
 
 /// The span type of an OpenInference kind; the two that we lack become their nearest.
-fn of_kind(text: &str) -> Option<SpanType> {
+fn of_kind(text: &str, ours: bool) -> Option<SpanType> {
     match text {
         "RERANKER" => Some(SpanType::Retriever),
         "PROMPT" => Some(SpanType::Chain),
-        _ => SpanType::ALL.iter().copied().find(|&t| kind(t) == (text, true)),
+        PLAIN if !ours => Some(SpanType::Chain),
+        _ => SpanType::ALL.iter().copied().find(|&t| kind(t) == (text, false)),
     }
 }
 

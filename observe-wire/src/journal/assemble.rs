@@ -33,7 +33,7 @@ pub struct Parts<'a> {
 }
 
 /// What is shown for a value that the journal had no room for.
-const LOST: &str = r#"{"$error":"not recorded: the journal was full"}"#;
+pub(crate) const LOST: &str = r#"{"$error":"not recorded: the journal was full"}"#;
 
 /// The JSON payload of an entry, as a value.
 pub fn note<T: DeserializeOwned>(entry: &Entry<'_>) -> Option<T> {
@@ -42,7 +42,7 @@ pub fn note<T: DeserializeOwned>(entry: &Entry<'_>) -> Option<T> {
 
 /// JSON text of a payload.
 #[inline]
-fn text(payload: Payload<'_>) -> Cow<'_, str> {
+pub(super) fn text(payload: Payload<'_>) -> Cow<'_, str> {
     match payload {
         // Text unless the bytes come from a damaged file.
         Payload::Json(bytes) => match std::str::from_utf8(bytes) {
@@ -76,11 +76,7 @@ pub fn assemble<'a, R>(
     (span.span_type, span.level) = (span_type, level);
     span.input = parts.input.map(text);
     span.attributes = Cow::Borrowed(parts.attributes.unwrap_or(TraceAttributes::none()));
-    span.code = parts.site.map(|s| Code {
-        function: Cow::Borrowed(&*s.function),
-        file: Cow::Borrowed(&*s.file),
-        line: s.line,
-    });
+    span.code = parts.site.map(code);
     if let Some(entry) = &parts.end {
         span.end = Some(to_wall(entry.ticks()));
         end(&mut span, entry);
@@ -89,6 +85,11 @@ pub fn assemble<'a, R>(
         say(&mut span, parts.changes, to_wall);
     }
     Some(give(&mut span))
+}
+
+/// Where a site is.
+pub(super) fn code<'a>(site: &'a SiteNote<'_>) -> Code<'a> {
+    Code { function: Cow::Borrowed(&*site.function), file: Cow::Borrowed(&*site.file), line: site.line }
 }
 
 #[inline(always)]

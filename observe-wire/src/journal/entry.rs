@@ -247,6 +247,17 @@ impl<'a> Entry<'a> {
             .then_some((Self { kind, code: header[1], flags: header[2], body }, len.next_multiple_of(ALIGN)))
     }
 
+    /// Kind and id of the entry at the head of `bytes`, and how far on the next one begins: what tells entries that belong
+    /// together, at less than [`Entry::read`] costs. Whether its fixed part is whole is not looked at.
+    #[inline(always)]
+    pub fn peek(bytes: &[u8]) -> Option<(Kind, u64, usize)> {
+        let [kind, _, _, _, a, b, c, d, id @ ..] = *bytes.first_chunk::<{ HEADER + 8 }>()?;
+        let len = u32::from_le_bytes([a, b, c, d]) as usize;
+        let is_whole = (HEADER + 8..=bytes.len()).contains(&len);
+        let kind = Kind::of(kind).filter(|_| is_whole)?;
+        Some((kind, u64::from_le_bytes(id), (len + (ALIGN - 1)) & !(ALIGN - 1)))
+    }
+
     #[inline]
     fn number(&self, at: usize) -> u64 {
         self.body.get(at..).and_then(|b| b.first_chunk()).map_or(0, |b| u64::from_le_bytes(*b))
@@ -335,6 +346,7 @@ mod tests {
                 if let Some((entry, next)) = Entry::read(&bytes) {
                     assert!(next <= 104);
                     let _ = (entry.start(), entry.payload());
+                    assert_eq!(Entry::peek(&bytes), Some((entry.kind, entry.id(), next)));
                 }
             }
         }

@@ -10,8 +10,10 @@ pub mod escape;
 mod fields;
 mod home;
 pub mod notes;
+mod plain;
 mod recover;
 pub mod render;
 
 pub use home::{Batch, Home, any_below, recover_dead};
+pub use plain::{Plain, RawStart};
 pub use recover::{Found, RecoverError, Recovered, recover};

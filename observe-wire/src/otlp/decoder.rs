@@ -6,7 +6,7 @@ use observe_model::{Resource, Span, SpanId, Status, Timestamp, TraceId};
 
 use super::{
     attributes::{Attributes, Budget, Unreadable, text_of},
-    protobuf::{EVENT_ATTRIBUTES, Field, Malformed, RESOURCE_ATTRIBUTES, Reader, SPAN_ATTRIBUTES},
+    protobuf::{EVENT_ATTRIBUTES, Field, Malformed, RESOURCE_ATTRIBUTES, Reader, SCOPE, SPAN_ATTRIBUTES},
 };
 use crate::dialect::openinference;
 
@@ -152,6 +152,7 @@ impl Decoder<'_> {
     }
 
     fn scope_spans(&mut self, message: &[u8], spans: &mut Vec<Span<'static>>) -> Result<(), DecodeError> {
+        let ours = is_ours(message)?;
         let mut fields = Reader::new(message);
         while let Some(field) = fields.next()? {
             let (2, Field::Bytes(message)) = field else { continue };
@@ -159,7 +160,7 @@ impl Decoder<'_> {
             if self.spans > self.limits.spans {
                 return Err(DecodeError::TooManySpans { limit: self.limits.spans });
             }
-            let reason = match span(message, &mut self.budget) {
+            let reason = match span(message, &mut self.budget, ours) {
                 Ok(span) => {
                     spans.push(span);
                     continue;
@@ -172,6 +173,21 @@ impl Decoder<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a `ScopeSpans` names [`SCOPE`].
+fn is_ours(scope_spans: &[u8]) -> Result<bool, Malformed> {
+    let mut fields = Reader::new(scope_spans);
+    while let Some(field) = fields.next()? {
+        let (1, Field::Bytes(scope)) = field else { continue };
+        let mut fields = Reader::new(scope);
+        while let Some(field) = fields.next()? {
+            if let (1, Field::Bytes(name)) = field {
+                return Ok(name == SCOPE);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// What an unreadable span costs.
@@ -257,7 +273,7 @@ fn is_exception(event: &[u8]) -> Result<bool, Malformed> {
 }
 
 /// Reads one `Span`.
-fn span(bytes: &[u8], budget: &mut Budget) -> Result<Span<'static>, Rejection> {
+fn span(bytes: &[u8], budget: &mut Budget, ours: bool) -> Result<Span<'static>, Rejection> {
     let message = Message::read(bytes)?;
     let invalid = Rejection::Span(SpanError::InvalidId);
     let trace_id = message.trace_id.try_into().ok().and_then(TraceId::from_bytes);
@@ -284,6 +300,6 @@ fn span(bytes: &[u8], budget: &mut Budget) -> Result<Span<'static>, Rejection> {
         }
         (None, None) => None,
     };
-    openinference::read(&mut span, Attributes::read(bytes, SPAN_ATTRIBUTES, budget)?)?;
+    openinference::read(&mut span, Attributes::read(bytes, SPAN_ATTRIBUTES, budget)?, ours)?;
     Ok(span)
 }

@@ -1,16 +1,16 @@
 //! Writes spans into the body of an `ExportTraceServiceRequest`, each in one pass.
 
-use std::borrow::Cow;
-
-use observe_model::{Resource, Span, Status};
+use observe_model::{Resource, Span, SpanId, Status, TraceId};
 
 use super::protobuf::{
-    EVENT_ATTRIBUTES, PADDED, key, patch_length, put_array, put_bytes, put_message, put_text, put_text_led,
-    tag,
+    EVENT_ATTRIBUTES, PADDED, SCOPE, key, patch_length, put_bytes, put_message, put_text, put_text_led, tag,
 };
-use crate::dialect::{
-    known::{Scope, Site, Slots},
-    openinference::{self, INPUT, OUTPUT, put_input, put_output, put_scope, put_site},
+use crate::{
+    dialect::{
+        known::{Scope, Site, Slots},
+        openinference::{self, INPUT, OUTPUT, put_input, put_output},
+    },
+    journal::{Plain, assemble::LOST, entry::Payload, render::render_into},
 };
 
 /// `ExportTraceServiceRequest.resource_spans`, `ResourceSpans.resource`, `ResourceSpans.scope_spans`, ...
@@ -23,19 +23,6 @@ mod field {
     pub(super) const NAME: u8 = 5;
     pub(super) const EVENTS: u8 = 11;
     pub(super) const STATUS: u8 = 15;
-}
-
-/// Where a span comes from, in numbers of the recording process: what spans of one origin share is encoded once.
-///
-/// A number stands for one thing as long as the encoder is used. Of a number that was seen before, only the span's type and
-/// the addresses of the function's name and of the attributes are looked at: texts that were changed where they lie
-/// would be sent as they were.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Origin {
-    /// Its call site, which settles [`Span::code`]; 0 if unknown.
-    pub site: u32,
-    /// Its scope, which settles [`Span::attributes`]; 0 if unknown.
-    pub stamp: u64,
 }
 
 /// Gathers spans of one process into the body of an OTLP/HTTP protobuf export request.
@@ -71,7 +58,7 @@ impl Encoder {
         let scope_spans = body.len();
         body.extend_from_slice(&[0; PADDED]);
         put_message(&mut body, field::SCOPE, |out| {
-            put_bytes(out, 1, b"observe");
+            put_bytes(out, 1, SCOPE);
             put_bytes(out, 2, env!("CARGO_PKG_VERSION").as_bytes());
         });
         Self { prefix: body.len(), body, scope_spans, sites: Slots::default(), scopes: Slots::default() }
@@ -82,47 +69,75 @@ impl Encoder {
     /// Most platforms show only finished spans and keep the first version of a span that they see, so leave out
     /// spans without an end unless the receiver is known to update them in place.
     pub fn push(&mut self, span: &Span<'_>) {
-        self.push_from(Origin::default(), span);
-    }
-
-    /// Adds one span like [`push`](Self::push), at two thirds of its price, with what it shares with spans of the same
-    /// `origin` taken from them.
-    pub fn push_from(&mut self, origin: Origin, span: &Span<'_>) {
         let out = &mut self.body;
         let begin = out.len();
-        match span.parent_id {
-            None => put_head(out, &ROOT, span),
-            Some(_) => put_head(out, &CHILD, span),
+        put_head(out, span.parent_id.is_some(), &span.name);
+        openinference::put_site(out, span);
+        fill_head(
+            out,
+            begin,
+            &Head {
+                trace_id: span.trace_id,
+                span_id: span.span_id,
+                parent_id: span.parent_id,
+                start: span.start.0,
+                end: span.end.map_or(0, |end| end.0),
+                status: status_code(span.status),
+            },
+        );
+        openinference::put_scope(out, &span.attributes, !span.metadata.is_empty());
+        if let Some(input) = &span.input {
+            put_input(out, input.as_bytes());
         }
-        if origin.site == 0 {
-            put_site(out, span);
-            put_input(out, &span.input);
-        } else {
-            let site = self.sites.of(origin.site.into()).encoded(origin.site, span);
-            match short_json(&span.input, SHORT_INPUT) {
-                Some(input) => put_text_led::<{ INPUT.0.len() }>(out, site, INPUT.1, input),
-                None => {
-                    out.extend_from_slice(site.get(..site.len() - INPUT.0.len()).unwrap_or_default());
-                    put_input(out, &span.input);
-                }
+        if let Some(output) = &span.output {
+            put_output(out, output.as_bytes());
+        }
+        if let Some(message) = &span.status_message {
+            put_status_message(out, span, message);
+        }
+        openinference::put_rest(out, span);
+        patch_length(out, begin + 1);
+    }
+
+    /// Adds one span like [`push`](Self::push), with the same bytes, at a fraction of the price: what it shares with
+    /// spans of its site and of its scope is taken from them.
+    ///
+    /// A site and its number, and attributes and theirs, stay what they are as long as the encoder is used.
+    #[inline]
+    pub fn push_plain(&mut self, span: &Plain<'_>) {
+        let out = &mut self.body;
+        let begin = out.len();
+        let has_parent = span.parent_id.is_some();
+        let slot = self.sites.of(u64::from(span.site_number) << 1 | u64::from(has_parent));
+        let encoded = slot.encoded(span.site_number, span.site, has_parent, |out| learn(out, span));
+        out.extend_from_slice(encoded);
+        fill_head(
+            out,
+            begin,
+            &Head {
+                trace_id: span.trace_id,
+                span_id: span.span_id,
+                parent_id: span.parent_id,
+                start: span.start.0,
+                end: span.end.0,
+                status: const { status_code(Status::Ok) },
+            },
+        );
+        let scope = self.scopes.of(span.stamp).encoded(span.stamp, span.attributes);
+        match span.input {
+            Some(Payload::Json(input)) if is_short(input, SHORT_INPUT) => {
+                put_text_led::<{ INPUT.0.len() }>(out, scope, INPUT.1, input);
+            }
+            input => {
+                out.extend_from_slice(scope.get(..scope.len() - INPUT.0.len()).unwrap_or_default());
+                put_payload(out, input, put_input);
             }
         }
-        let own = !span.metadata.is_empty();
-        if origin.stamp == 0 || own {
-            put_scope(out, &span.attributes, own);
-            put_output(out, &span.output);
-        } else {
-            let scope = self.scopes.of(origin.stamp).encoded(origin.stamp, &span.attributes);
-            match short_json(&span.output, SHORT_OUTPUT) {
-                Some(output) => put_text_led::<{ OUTPUT.0.len() }>(out, scope, OUTPUT.1, output),
-                None => {
-                    out.extend_from_slice(scope.get(..scope.len() - OUTPUT.0.len()).unwrap_or_default());
-                    put_output(out, &span.output);
-                }
+        match span.output {
+            Some(Payload::Json(output)) if is_short(output, SHORT_OUTPUT) => {
+                put_text_led::<{ OUTPUT.0.len() }>(out, OUTPUT.0, OUTPUT.1, output);
             }
-        }
-        if openinference::has_rest(span) | span.status_message.is_some() {
-            put_rest(out, span);
+            output => put_payload(out, output, put_output),
         }
         patch_length(out, begin + 1);
     }
@@ -142,7 +157,12 @@ impl Encoder {
         // Bodies of one destination are about as large as each other: growing each anew would copy it whole.
         // One small body does not say that the next is; several do.
         let room = (self.body.len() + self.body.len() / 16).max(self.body.capacity() / 2);
-        let mut next = Vec::with_capacity(room);
+        self.take_for(Vec::with_capacity(room))
+    }
+
+    /// [`take`](Self::take), with the memory of `next` for the next body: one that was sent, and need not be got anew.
+    pub fn take_for(&mut self, mut next: Vec<u8>) -> Vec<u8> {
+        next.clear();
         next.extend_from_slice(self.body.get(..self.prefix).unwrap_or_default());
         let mut body = std::mem::replace(&mut self.body, next);
         patch_length(&mut body, 1);
@@ -156,65 +176,83 @@ const SHORT_INPUT: usize = 0x80 - (INPUT.0.len() - INPUT.1);
 /// The longest output whose lengths fit one byte each.
 const SHORT_OUTPUT: usize = 0x80 - (OUTPUT.0.len() - OUTPUT.1);
 
-/// `payload` if it is one of the many: JSON, but no JSON string, of at most `longest` bytes.
+/// Whether `payload` is one of the many: JSON, but no JSON string, of at most `longest` bytes.
 #[inline(always)]
-fn short_json<'a>(payload: &'a Option<Cow<'_, str>>, longest: usize) -> Option<&'a [u8]> {
-    payload
-        .as_ref()
-        .map(|json| json.as_bytes())
-        .filter(|json| json.len() <= longest && !json.starts_with(b"\""))
+fn is_short(payload: &[u8], longest: usize) -> bool {
+    payload.len() <= longest && payload.first() != Some(&b'"')
 }
 
-/// Where the parent's id stands in [`CHILD`], and the name in [`ROOT`].
-const PARENT: usize = 56;
-/// What has the same size in every span without a parent, to be one copy: open length, ids, start, end, a status
-/// without a message, and the name's length.
-const ROOT: [u8; PARENT + 2] = head();
-/// The same with a parent's id before the name.
-const CHILD: [u8; PARENT + 12] = head();
+/// Appends by `put` what a plain span was given or gave, of any kind.
+#[inline(never)]
+fn put_payload(out: &mut Vec<u8>, payload: Option<Payload<'_>>, put: impl FnOnce(&mut Vec<u8>, &[u8])) {
+    match payload {
+        None => {}
+        Some(Payload::Json(json)) => put(out, json),
+        Some(Payload::Raw(captured)) => {
+            let mut json = Vec::new();
+            render_into(captured, &mut json);
+            put(out, &json);
+        }
+        Some(Payload::Lost) => put(out, LOST.as_bytes()),
+    }
+}
 
-const fn head<const N: usize>() -> [u8; N] {
-    let mut head = [0; N];
+/// What differs in the heads of spans.
+struct Head {
+    trace_id: TraceId,
+    span_id: SpanId,
+    parent_id: Option<SpanId>,
+    start: u64,
+    end: u64,
+    status: u8,
+}
+
+/// Length of what every span begins with: its own length, ids, start, end, and a status without a message.
+const HEAD: usize = 56;
+/// The same with a parent's id.
+const CHILD_HEAD: usize = HEAD + 10;
+
+/// A head with everything left open that differs.
+const EMPTY_HEAD: [u8; CHILD_HEAD] = {
+    let mut head = [0; CHILD_HEAD];
     head[0] = tag(field::SPANS);
     (head[6], head[7]) = (tag(1), 16);
     (head[24], head[25]) = (tag(2), 8);
     head[34] = 7 << 3 | 1;
     head[43] = 8 << 3 | 1;
     (head[52], head[53], head[54]) = (tag(field::STATUS), 2, 3 << 3);
-    (head[PARENT], head[PARENT + 1]) = (tag(4), 8);
-    head[N - 2] = tag(field::NAME);
+    (head[HEAD], head[HEAD + 1]) = (tag(4), 8);
     head
+};
+
+/// Appends a head that [`fill_head`] fills in, and the name.
+fn put_head(out: &mut Vec<u8>, has_parent: bool, name: &str) {
+    out.extend_from_slice(if has_parent { &EMPTY_HEAD } else { &EMPTY_HEAD[..HEAD] });
+    put_bytes(out, field::NAME, name.as_bytes());
 }
 
-/// Appends `head` with all but the span's length filled in, and the name.
+/// Fills in the head of the span that begins at `begin`, but for its length.
 #[inline(always)]
-fn put_head<const N: usize>(out: &mut Vec<u8>, head: &[u8; N], span: &Span<'_>) {
-    let head = put_array(out, head);
-    head[8..24].copy_from_slice(&span.trace_id.to_bytes());
-    head[26..34].copy_from_slice(&span.span_id.to_bytes());
-    head[35..43].copy_from_slice(&span.start.0.to_le_bytes());
-    head[44..52].copy_from_slice(&span.end.map_or(0, |end| end.0).to_le_bytes());
-    head[55] = status_code(span.status);
-    if let (true, Some(parent)) = (N == CHILD.len(), span.parent_id) {
-        head[N - 10..N - 2].copy_from_slice(&parent.to_bytes());
-    }
-    let name = span.name.as_bytes();
-    if name.len() < 0x80 {
-        head[N - 1] = name.len() as u8;
-        out.extend_from_slice(name);
-    } else {
-        out.truncate(out.len() - 2);
-        put_bytes(out, field::NAME, name);
+fn fill_head(out: &mut [u8], begin: usize, head: &Head) {
+    // A span is longer than its head: its name and its kind follow.
+    let Some(to) = out.get_mut(begin..).and_then(|out| out.first_chunk_mut::<CHILD_HEAD>()) else { return };
+    to[8..24].copy_from_slice(&head.trace_id.to_bytes());
+    to[26..34].copy_from_slice(&head.span_id.to_bytes());
+    to[35..43].copy_from_slice(&head.start.to_le_bytes());
+    to[44..52].copy_from_slice(&head.end.to_le_bytes());
+    to[55] = head.status;
+    if let Some(parent) = head.parent_id {
+        to[HEAD + 2..CHILD_HEAD].copy_from_slice(&parent.to_bytes());
     }
 }
 
-/// Appends what only some spans have.
+/// Appends what all plain spans of a site have in common, by the example of one.
+#[cold]
 #[inline(never)]
-fn put_rest(out: &mut Vec<u8>, span: &Span<'_>) {
-    if let Some(message) = &span.status_message {
-        put_status_message(out, span, message);
-    }
-    openinference::put_rest(out, span);
+fn learn(out: &mut Vec<u8>, span: &Plain<'_>) {
+    let span = span.to_span();
+    put_head(out, span.parent_id.is_some(), &span.name);
+    openinference::put_site(out, &span);
 }
 
 /// OTLP's `StatusCode`: unset, ok or error. The dialect tells apart what it cannot.

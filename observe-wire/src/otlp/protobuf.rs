@@ -76,6 +76,9 @@ pub(crate) fn patch_length(out: &mut [u8], at: usize) {
     }
 }
 
+/// The name of the instrumentation scope that we send, by which we know what we sent ourselves.
+pub(crate) const SCOPE: &[u8] = b"observe";
+
 /// Field numbers of the messages in which attributes stand.
 pub(crate) const RESOURCE_ATTRIBUTES: u8 = 1;
 /// `Event.attributes`.
@@ -201,13 +204,6 @@ pub(crate) fn put_int<const N: usize>(out: &mut Vec<u8>, head: &[u8; N], value: 
     let length = varint_len(value);
     put_number_head(out, head, 3 << 3, length);
     put_varint(out, value);
-}
-
-/// Appends an integer attribute without counting its bytes: its varint is padded.
-#[inline(always)]
-pub(crate) fn put_u32<const N: usize>(out: &mut Vec<u8>, head: &[u8; N], value: u32) {
-    put_number_head(out, head, 3 << 3, PADDED);
-    out.extend_from_slice(&padded(value as usize));
 }
 
 /// Appends a floating-point attribute.

@@ -11,7 +11,7 @@ use std::{env, fs::OpenOptions, io::Write as _, path::PathBuf, sync::Arc};
 
 use observe::{
     Span, Status,
-    destination::{Destination, Origin, Progress},
+    destination::{Destination, Progress},
 };
 use serde::de::IgnoredAny;
 
@@ -44,7 +44,7 @@ impl Destination for Counts {
         "counts"
     }
 
-    fn record(&mut self, span: &Span<'_>, _origin: Origin) {
+    fn record(&mut self, span: &Span<'_>) {
         let is_json = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
         self.spans += 1;
         self.failed += u64::from(span.status == Status::Error);

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use observe_wire::ExportResponse;
 use reqwest::{
     Client, Response, StatusCode,
@@ -120,7 +121,7 @@ async fn deliver(client: &Client, url: &str, body: Body, progress: &Progress, sa
     }
 }
 
-async fn send(client: &Client, url: &str, bytes: Vec<u8>) -> Result<ExportResponse, Failed> {
+async fn send(client: &Client, url: &str, bytes: Bytes) -> Result<ExportResponse, Failed> {
     let sent = client.post(url).body(bytes).send().await;
     let response = sent.map_err(|error| {
         let text = format!("{url} cannot be reached: {}", with_sources(&error));
