@@ -49,6 +49,7 @@ def report(programs, spans, rate, delay, cases):
         dropped = f"{run['dropped']:,}" if case == "observe_otlp" else "not counted"
         if case == "observe_otlp" and (unknown := spans - run["spans"] - run["dropped"]):
             dropped += f", and {unknown:,} unaccounted for ✗"
+        print(f"the receiver took {run['sink_ns'] / max(run['spans'], 1):.0f} ns of processor time per span", file=sys.stderr)
         rows.append(
             [
                 CASES[case],

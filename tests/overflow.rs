@@ -22,7 +22,7 @@ use observe::{
 };
 use observe_runtime::{Settings, Span};
 
-/// The journal holds 48 MiB; this, which is captured twice, is four times as much.
+/// The journal holds 40 MiB; this, which is captured twice, is more than four times as much.
 const CHILDREN: usize = 1_600;
 const ARGUMENT: usize = 60_000;
 

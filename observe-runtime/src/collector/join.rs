@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Bytes of the journal that are read in one sweep, so that the destinations keep up with it.
-const PORTION: usize = 16 * pool::CHUNK;
+const PORTION: usize = 8 * pool::CHUNK;
 
 /// Starts of a chunk that are remembered apart from all others, for ends that follow soon: twice this at the most.
 const RECENT: usize = 16;

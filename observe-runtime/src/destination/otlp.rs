@@ -34,6 +34,10 @@ const GATHER: Duration = Duration::from_millis(200);
 /// Bytes that may wait to be sent before new spans are dropped.
 const LIMIT: usize = 32 * 1024 * 1024;
 
+/// Bytes waiting to be sent from which on spans better wait in the journal, where they take less than half of the room:
+/// enough to keep the sending thread busy.
+const CROWDED: usize = 3 * BODY;
+
 /// Bodies that were sent and whose memory waits for the next ones: fresh memory costs more than filling it.
 const SPARES: usize = 4;
 
@@ -184,7 +188,7 @@ impl Destination for Otlp {
     }
 
     fn is_crowded(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > LIMIT / 4
+        self.waiting.load(Ordering::Relaxed) > CROWDED
     }
 
     fn progress(&self) -> &Arc<Progress> {

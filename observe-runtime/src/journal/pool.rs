@@ -25,7 +25,7 @@ pub(crate) const CHUNK: usize = 64 * 1024;
 const SEGMENT: usize = 16 * CHUNK;
 
 /// What may lie in the journal unread, in bytes, before new spans are dropped.
-pub(crate) const BUDGET: usize = 48 * 1024 * 1024;
+pub(crate) const BUDGET: usize = 40 * 1024 * 1024;
 
 /// What ends and changes of spans that were let in may use beyond the budget, so that they always fit.
 const RESERVE: usize = 16 * 1024 * 1024;
@@ -198,9 +198,9 @@ pub(crate) fn give_back(mut chunk: Chunk) {
     FREED.notify_all();
 }
 
-/// Whether less than half of the journal is in use.
+/// Whether the journal is far from full.
 pub(crate) fn is_roomy() -> bool {
-    pool().used < BUDGET / 2
+    pool().used < BUDGET / 8 * 7
 }
 
 /// Makes chunks ready ahead of the threads that will take them.
