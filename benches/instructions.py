@@ -42,7 +42,7 @@ HELD = {
     ("observe_unsampled", "async"): 130,
     ("observe_encode", "sync"): 1160,
     ("observe_encode", "async"): 1400,
-    ("observe_encode", "background"): 1750,
+    ("observe_encode", "background"): 570,
 }
 
 
