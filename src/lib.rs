@@ -18,12 +18,14 @@
 //! ```
 //!
 //! - [`observe`](macro@observe) records the calls of a function: what went in, what came out, how it ended.
-//! - [`session`] opens a scope whose traces belong to one conversation.
+//! - [`session`] opens a scope whose traces belong to one conversation, [`attributes`] one with a user, tags and the like.
+//! - [`span`] and [`agent`] record a block of code as `#[observe]` does a function; [`trace_context`] says in which trace.
 //! - [`current_span`] adds to the span that is open, [`current_trace`] to its trace; [`score`] judges either, [`metric`]
 //!   leaves a number with it; [`current_trace_id`] and [`current_span_id`] name it.
 //! - [`ObserveExt::in_current_span`], [`carry`] and, with tokio, [`spawn`] and [`spawn_blocking`] take the context to
 //!   other tasks and threads.
 //! - [`init`] begins to record, [`builder`] does so with settings from code, [`flush`] says what became of the spans.
+//! - [`trace_url`] names the page that shows the current trace.
 //! - [`destination`] holds the places that spans can be sent to, and the trait for one of your own.
 //!
 //! # Features
@@ -48,23 +50,24 @@ mod setup;
 
 pub use observe_macros::observe;
 pub use observe_runtime::{
-    Cost, Details, Event, Failure, Guard, InSpan, Json, Level, Link, Metric, NewMetric, NewScore, Number,
-    ObserveExt, Prompt, Report, Scope, Scoped, Score, ScoreValue, Span, SpanHandle, SpanId, SpanType, State,
-    Status, Target, TraceHandle, TraceId, Usage, carry, current_span, current_span_id, current_trace,
-    current_trace_id, destination, flush, metric, score, session,
+    AgentScope, Cost, Details, Event, Failure, Guard, InSpan, Json, Level, Link, Metric, NewMetric, NewScore,
+    Number, ObserveExt, Prompt, Report, Scope, ScopeGuard, Scoped, Score, ScoreValue, Span, SpanHandle,
+    SpanId, SpanName, SpanScope, SpanType, State, Status, Target, TraceHandle, TraceId, Usage, agent,
+    attributes, carry, current_span, current_span_id, current_trace, current_trace_id, destination, flush,
+    metric, score, session, span, trace_context, trace_url, trace_url_for, trace_urls_for,
 };
 #[cfg(feature = "tokio")]
 pub use observe_runtime::{spawn, spawn_blocking};
 
 pub use setup::{Builder, builder, init};
 
-/// Where the local destination writes: `$OBSERVE_DIR/observe.db`, else `observe/observe.db` in the user's data directory.
+/// Where the local destination writes: `observe.db` in [`Builder::dir`] or `$OBSERVE_DIR`, else `observe/observe.db` in the user's data directory.
 ///
 /// # Errors
-/// If `OBSERVE_DIR` is not set and the user has no home directory.
+/// If neither is set and the user has no home directory.
 #[cfg(feature = "local")]
 pub fn database_path() -> Result<std::path::PathBuf, observe_store::NoDataDirectory> {
-    observe_store::default_path()
+    local::current_database()
 }
 
 #[doc(hidden)]

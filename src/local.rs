@@ -1,21 +1,44 @@
 //! The local destination: the store's file, written on a thread of its own.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use observe_runtime::{__private::say, Resource, Span, destination::Sink};
-use observe_store::{SqliteStore, Store};
+use observe_store::{NoDataDirectory, SqliteStore, Store};
+
+/// The directory that the process was set up with, if it was set up by code.
+static DIRECTORY: OnceLock<Option<PathBuf>> = OnceLock::new();
+
+/// Notes where the local destination writes. The first set-up counts.
+pub(crate) fn set_directory(directory: Option<&Path>) {
+    let _ = DIRECTORY.set(directory.map(Path::to_owned));
+}
+
+/// The database in the directory that the process was set up with, else where the environment says.
+pub(crate) fn current_database() -> Result<PathBuf, NoDataDirectory> {
+    database(DIRECTORY.get().and_then(Option::as_deref))
+}
+
+/// The database in `directory`, else where the environment says.
+pub(crate) fn database(directory: Option<&Path>) -> Result<PathBuf, NoDataDirectory> {
+    directory.map_or_else(observe_store::default_path, |directory| Ok(directory.join("observe.db")))
+}
 
 /// Writes spans to a SQLite file.
 #[derive(Debug)]
 pub(crate) struct Local {
     path: PathBuf,
+    /// Address of the viewer.
+    viewer: String,
     /// Opened with the first span, so that a program which records nothing makes no file.
     store: Option<SqliteStore>,
 }
 
 impl Local {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, store: None }
+    pub(crate) fn new(path: PathBuf, viewer: String) -> Self {
+        Self { path, viewer, store: None }
     }
 
     fn open(&mut self) -> Result<&mut SqliteStore, observe_store::Error> {
@@ -62,6 +85,10 @@ impl Sink for Local {
 
     fn journal(&self) -> Option<PathBuf> {
         Some(journal_beside(&self.path))
+    }
+
+    fn trace_page(&self) -> Option<String> {
+        Some(format!("{}/traces/{{trace_id}}", self.viewer.trim_end_matches('/')))
     }
 
     /// Brings back what processes that were killed had recorded.

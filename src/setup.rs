@@ -1,7 +1,9 @@
 //! The default set-up: what the environment names, else the local store.
 
+use std::{path::PathBuf, time::Duration};
+
 use observe_runtime::{
-    __private::say,
+    __private::say_once,
     Guard, Settings,
     destination::{Console, Destination},
 };
@@ -9,20 +11,21 @@ use observe_runtime::{
 /// Begins to record, to every destination that the environment names; to the local store if it names none.
 ///
 /// Hold the guard in `main`: dropped, it waits until everything has arrived. A process that ends without dropping it
-/// does so too. Only the first call in a process does something. Nothing here fails: a destination that cannot be had
+/// does so too. Only the first call in a process does something: another one with the same settings is harmless, one with
+/// other settings is refused and said so on stderr. Nothing here fails: a destination that cannot be had
 /// is reported on stderr, and the others go on.
+///
+/// `docs/SETTINGS.md` lists the variables. These are asked for most:
 ///
 /// | Variable | |
 /// |---|---|
 /// | `OBSERVE_ENABLED` | `false` records nothing |
 /// | `OBSERVE_DESTINATIONS` | `local`, `otlp`, `console`, `none`; several with commas between. Default `local` |
-/// | `OTEL_EXPORTER_OTLP_ENDPOINT`, `.._HEADERS`, `.._TIMEOUT` | where and how `otlp` sends |
 /// | `OBSERVE_DIR` | directory of the local store. Default: `observe` in the user's data directory |
 /// | `OBSERVE_PROJECT` | the project that traces belong to. Default: the program's file name |
-/// | `OBSERVE_RELEASE`, `OBSERVE_ENVIRONMENT` | stamped on every trace |
 /// | `OBSERVE_SAMPLE_RATE` | share of traces to record, 0 to 1. Default 1 |
-/// | `OBSERVE_OVERFLOW` | when the journal is full: `drop` new spans and count them, or `wait:100ms` for room first. Default `drop` |
-/// | `OBSERVE_DEBUG` | `true` says on stderr what it does |
+/// | `OBSERVE_KEEP` | `failed,slow:2s` sends only traces that failed or took longer. Default `all` |
+/// | `OTEL_EXPORTER_OTLP_ENDPOINT`, `.._HEADERS`, `.._TIMEOUT` | where and how `otlp` sends |
 ///
 /// ```
 /// let _observe = observe::init();
@@ -56,10 +59,22 @@ impl std::fmt::Debug for Builder {
 }
 
 impl Builder {
-    /// The project that the traces belong to.
-    pub fn project(mut self, name: impl Into<String>) -> Self {
-        self.settings.resource.project = name.into();
-        self.settings.resource.service.clone_from(&self.settings.resource.project);
+    /// Whether anything is recorded.
+    pub fn enabled(mut self, enabled: bool) -> Self {
+        self.settings.enabled = enabled;
+        self
+    }
+
+    /// Whether scores are recorded where spans are.
+    pub fn scores(mut self, scores: bool) -> Self {
+        self.settings.scores = scores;
+        self
+    }
+
+    /// Sends spans to the destinations of these names, instead of those that `OBSERVE_DESTINATIONS` names: `local`,
+    /// `otlp`, `console` or `none`.
+    pub fn destinations<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.settings.destinations = Some(names.into_iter().map(Into::into).collect());
         self
     }
 
@@ -70,20 +85,117 @@ impl Builder {
         self
     }
 
+    /// The directory of the local store.
+    pub fn dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.settings.dir = Some(directory.into());
+        self
+    }
+
+    /// The address of the local viewer, for [`trace_url`](crate::trace_url).
+    pub fn viewer(mut self, address: impl Into<String>) -> Self {
+        self.settings.viewer = address.into();
+        self
+    }
+
+    /// The project that the traces are filed under; the service's name, else the program's, if none is set.
+    pub fn project(mut self, name: impl Into<String>) -> Self {
+        self.settings.project = Some(name.into());
+        self
+    }
+
+    /// The service that runs, as OpenTelemetry calls it.
+    pub fn service(mut self, name: impl Into<String>) -> Self {
+        self.settings.service = Some(name.into());
+        self
+    }
+
+    /// The release that runs, such as a commit.
+    pub fn release(mut self, release: impl Into<String>) -> Self {
+        self.settings.release = Some(release.into());
+        self
+    }
+
+    /// `production`, `staging`, ..: at most 40 of `a` to `z`, `0` to `9`, `_` and `-`. Another text is recorded in the
+    /// nearest such form, and said so on stderr.
+    pub fn environment(mut self, name: impl AsRef<str>) -> Self {
+        self.settings.set_environment(name.as_ref());
+        self
+    }
+
+    /// The share of traces to record, 0 to 1: chosen by trace id, so that every process chooses alike. What is no such
+    /// number is taken for the nearest.
+    pub fn sample_rate(mut self, rate: f64) -> Self {
+        self.settings.sample_rate = share(rate);
+        self
+    }
+
+    /// The same for traces whose root begins with this name: the name of the function or the literal in its attribute,
+    /// or that of the [`span`](crate::span) or [`agent`](crate::agent).
+    pub fn sample(mut self, name: impl Into<String>, rate: f64) -> Self {
+        let name = name.into();
+        self.settings.sample_rates.retain(|(known, _)| *known != name);
+        self.settings.sample_rates.push((name, share(rate)));
+        self
+    }
+
+    /// Sends only traces in which a span failed; with [`Builder::keep_if_slower_than`], slow ones too.
+    ///
+    /// Decided when a trace ends, that is when no span of it is open in this process. Until then its spans are held
+    /// back, in at most 64 MiB; beyond that the oldest trace is sent. A trace that turned out dull and fails after all is
+    /// sent from there on. Of a process that is killed, traces that had not ended may be lost.
+    pub fn keep_if_failed(mut self) -> Self {
+        self.settings.keep.failed = true;
+        self
+    }
+
+    /// Sends only traces that took longer than `limit`; with [`Builder::keep_if_failed`], failed ones too.
+    pub fn keep_if_slower_than(mut self, limit: Duration) -> Self {
+        self.settings.keep.slower_than = Some(limit);
+        self
+    }
+
+    /// Bytes of one recorded value; the rest is cut so that it stays JSON.
+    pub fn capture_limit(mut self, bytes: usize) -> Self {
+        self.settings.capture_limit = bytes;
+        self
+    }
+
+    /// How long a thread waits for room when recording outruns the disk or the network, before a new span is dropped and
+    /// counted. Zero by default.
+    pub fn overflow_wait(mut self, limit: Duration) -> Self {
+        self.settings.overflow_wait = limit;
+        self
+    }
+
+    /// Says on stderr what the library does.
+    pub fn debug(mut self, debug: bool) -> Self {
+        self.settings.debug = debug;
+        self
+    }
+
+    /// The settings so far.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Begins to record. See [`init`].
     pub fn init(self) -> Guard {
-        let Self { settings, mut destinations } = self;
-        let default = if cfg!(feature = "local") && destinations.is_empty() { "local" } else { "none" };
+        let Self { settings, destinations } = self;
         // Nothing is annotated then.
         if cfg!(feature = "off") {
-            return observe_runtime::start(&settings, Vec::new());
+            return observe_runtime::start(&settings, Vec::new(), Vec::new);
         }
+        #[cfg(feature = "local")]
+        crate::local::set_directory(settings.dir.as_deref());
+        let default = if cfg!(feature = "local") && destinations.is_empty() { "local" } else { "none" };
         let names = settings.destinations.clone().unwrap_or_else(|| vec![default.to_owned()]);
-        if settings.enabled {
-            destinations.extend(named(&names));
-        }
-        observe_runtime::start(&settings, destinations)
+        observe_runtime::start(&settings, destinations, || named(&names, &settings))
     }
+}
+
+/// The nearest share to `rate`.
+fn share(rate: f64) -> f64 {
+    if rate.is_nan() { 1.0 } else { rate.clamp(0.0, 1.0) }
 }
 
 /// The destinations that this build has.
@@ -96,7 +208,9 @@ const KNOWN: &[&str] = &[
     "none",
 ];
 
-fn named(names: &[String]) -> Vec<Box<dyn Destination>> {
+fn named(names: &[String], settings: &Settings) -> Vec<Box<dyn Destination>> {
+    // Not every build has one that is set up.
+    let _ = settings;
     let mut destinations: Vec<Box<dyn Destination>> = Vec::new();
     for name in names {
         if destinations.iter().any(|d| d.name() == name) {
@@ -111,8 +225,8 @@ fn named(names: &[String]) -> Vec<Box<dyn Destination>> {
                 destinations.push(Box::new(Otlp::new(OtlpSettings::from_env())));
             }
             #[cfg(feature = "local")]
-            "local" => destinations.extend(local()),
-            _ => say(&format!(
+            "local" => destinations.extend(local(settings)),
+            _ => say_once(&format!(
                 "OBSERVE_DESTINATIONS names `{name}`, which is none of {}; the others are used",
                 KNOWN.join(", ")
             )),
@@ -122,11 +236,15 @@ fn named(names: &[String]) -> Vec<Box<dyn Destination>> {
 }
 
 #[cfg(feature = "local")]
-fn local() -> Option<Box<dyn Destination>> {
-    match observe_store::default_path() {
-        Ok(path) => Some(Box::new(observe_runtime::destination::Queue::new(crate::local::Local::new(path)))),
+fn local(settings: &Settings) -> Option<Box<dyn Destination>> {
+    use crate::local::{Local, database};
+    match database(settings.dir.as_deref()) {
+        Ok(path) => {
+            let local = Local::new(path, settings.viewer.clone());
+            Some(Box::new(observe_runtime::destination::Queue::new(local)))
+        }
         Err(error) => {
-            say(&format!("destination local: {error}"));
+            say_once(&format!("destination local: {error}"));
             None
         }
     }

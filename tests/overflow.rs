@@ -67,7 +67,7 @@ impl<F: FnMut() + Send> Destination for Slow<F> {
 fn record(slow: impl FnMut() + Send + 'static) -> (observe::Guard, Arrived) {
     let seen = Arrived::default();
     let destination = Slow { slow, seen: Arc::clone(&seen), progress: Arc::default() };
-    (observe_runtime::start(&Settings::from_env(), vec![Box::new(destination)]), seen)
+    (observe_runtime::start(&Settings::from_env(), vec![Box::new(destination)], Vec::new), seen)
 }
 
 #[observe]

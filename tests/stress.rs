@@ -83,7 +83,7 @@ fn turn(test: &str) -> Turn {
         let counting = Counting::default();
         let settings =
             Settings { capture_limit: 16 << 20, enabled: true, sample_rate: 1.0, ..Settings::from_env() };
-        (counting.clone(), observe_runtime::start(&settings, vec![Box::new(counting)]))
+        (counting.clone(), observe_runtime::start(&settings, vec![Box::new(counting)], Vec::new))
     });
     Turn { counting, trace: TraceId::from_seed(test), _alone: alone }
 }

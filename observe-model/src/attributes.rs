@@ -27,7 +27,7 @@ pub struct TraceAttributes {
     /// Anything else.
     #[serde(skip_serializing_if = "Metadata::is_empty")]
     pub metadata: Metadata,
-    /// The version of what the trace is a run of: an agent, a workflow.
+    /// The version of what the trace is a run of, an agent or a workflow; of its spans too that name none of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// The release of the application, where it is not the [`Resource`](crate::Resource)'s.

@@ -6,7 +6,13 @@ use std::{
     task::{Context, Poll},
 };
 
-use crate::context::Ambient;
+use observe_model::{SpanId, TraceId};
+
+use crate::{
+    call::{MaybeId, Place},
+    context::Ambient,
+    scope::{Plan, Scoped},
+};
 
 /// Wraps `body` so that it runs in the context that is current now, wherever and whenever it is called.
 ///
@@ -23,7 +29,7 @@ pub fn carry<R>(body: impl FnOnce() -> R) -> impl FnOnce() -> R {
     }
 }
 
-/// [`ObserveExt::in_current_span`] for every future.
+/// What every future can be given.
 pub trait ObserveExt: Sized {
     /// The same future, polled in the context that is current now.
     ///
@@ -33,11 +39,38 @@ pub trait ObserveExt: Sized {
     /// spawn_somewhere(async { /* the same trace and session as outside */ }.in_current_span());
     /// ```
     fn in_current_span(self) -> InSpan<Self>;
+
+    /// The same future, in the trace `id`: the first span inside is a root of it. `None` leaves it to what is in force.
+    ///
+    /// It gives one call its trace and leaves its signature alone:
+    ///
+    /// ```
+    /// use observe_runtime::{ObserveExt, TraceId};
+    /// # async fn process(_: &str) {}
+    /// # async fn example() {
+    /// process("hello").with_trace_id(TraceId::from_seed("request-7")).await;
+    /// # }
+    /// ```
+    #[doc(alias = "langfuse_trace_id")]
+    fn with_trace_id(self, id: impl MaybeId<TraceId>) -> Scoped<Self>;
+
+    /// The same future, under the span `id`, which may be one of another process: the first span inside has it as its
+    /// parent. `None` leaves it to what is in force.
+    #[doc(alias = "langfuse_parent_observation_id")]
+    fn with_parent(self, id: impl MaybeId<SpanId>) -> Scoped<Self>;
 }
 
 impl<F: Future> ObserveExt for F {
     fn in_current_span(self) -> InSpan<Self> {
         InSpan { future: self, ambient: Ambient::current() }
+    }
+
+    fn with_trace_id(self, id: impl MaybeId<TraceId>) -> Scoped<Self> {
+        Scoped::new(Plan::of_place(Place::new().trace_id(id)), self)
+    }
+
+    fn with_parent(self, id: impl MaybeId<SpanId>) -> Scoped<Self> {
+        Scoped::new(Plan::of_place(Place::new().parent(id)), self)
     }
 }
 

@@ -14,6 +14,12 @@ use std::{
 
 use observe_model::{SpanId, TraceAttributes, TraceId};
 
+use crate::{
+    ids,
+    scope::{self, Lazy},
+    switch,
+};
+
 /// The position in a trace at which the next span begins. Zero stands for none: it is copied at every poll, so it is
 /// kept to five words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +36,19 @@ const UNSAMPLED: u64 = 1;
 
 /// `span` is not the innermost one: that one was dropped for want of room.
 const DROPPED: u64 = 2;
+
+/// No trace has begun, and its root will with the first span: [`Stamp::lazy`].
+const LAZY: u64 = 4;
+
+/// A guard put it in force, which may be gone: see [`scope::settle`].
+const GUARDED: u64 = 8;
+
+/// The span is a parent that was given from outside, and not one that is open here.
+const GIVEN: u64 = 16;
+
+/// Whether the trace is recorded goes by the name of its first span here, which has not begun. Always with [`UNSAMPLED`], so
+/// that calls ask for nothing more.
+const UNDECIDED: u64 = 32;
 
 impl Context {
     pub(crate) const NONE: Self = Self { trace: [0; 2], span: 0, stamp: 0, flags: 0 };
@@ -75,8 +94,62 @@ impl Context {
     #[inline]
     pub(crate) fn in_span(mut self, span: Option<SpanId>) -> Self {
         self.span = span.map_or(0, SpanId::to_int);
-        self.flags &= !DROPPED;
+        self.flags &= !(DROPPED | GUARDED | GIVEN);
         self
+    }
+
+    /// The same in `trace`, of which the name of the first span decides whether it is recorded.
+    pub(crate) fn in_undecided_trace(self, trace: TraceId) -> Self {
+        let mut inside = self.in_trace(trace, false);
+        inside.flags |= UNDECIDED;
+        inside
+    }
+
+    /// The same, decided: the first span is called `name`.
+    #[cold]
+    pub(crate) fn decided(self, name: &str) -> Self {
+        match self.trace() {
+            Some(trace) if self.flags & UNDECIDED != 0 => {
+                self.in_trace(trace, switch::is_sampled(trace, name))
+            }
+            _ => self,
+        }
+    }
+
+    /// The same under a parent that is not open here.
+    pub(crate) fn under(self, parent: SpanId) -> Self {
+        let mut inside = self.in_span(Some(parent));
+        inside.flags |= GIVEN;
+        inside
+    }
+
+    /// Whether the trace is known not to be recorded.
+    pub(crate) fn is_left_out(&self) -> bool {
+        self.flags & (UNSAMPLED | UNDECIDED) == UNSAMPLED
+    }
+
+    /// The same, put in force by a guard.
+    pub(crate) fn guarded(mut self) -> Self {
+        self.flags |= GUARDED;
+        self
+    }
+
+    /// The context in which a span begins where there is no trace yet: in a new one, or inside a root that waited for
+    /// its first span, which begins now. `name` is what the span is called.
+    #[inline(never)]
+    pub(crate) fn begin_trace(self, name: &str) -> Self {
+        if self.flags & LAZY != 0
+            && let Some(root) = lazy().and_then(|lazy| lazy.begin())
+        {
+            return self.inside(root);
+        }
+        let trace = ids::trace_id();
+        self.in_trace(trace, switch::is_sampled(trace, name))
+    }
+
+    /// The same inside `root`, which has begun; a parent that was given stays.
+    fn inside(self, root: Self) -> Self {
+        Self { stamp: self.stamp, span: if self.span == 0 { root.span } else { self.span }, ..root }
     }
 
     /// The same inside a span that was dropped.
@@ -92,7 +165,7 @@ impl Context {
 
     /// Whether [`Context::span`] is the span whose code runs.
     pub(crate) fn is_in_recorded_span(&self) -> bool {
-        self.flags == 0 && self.span != 0
+        self.flags & (UNSAMPLED | DROPPED | GIVEN) == 0 && self.has_trace() && self.span != 0
     }
 }
 
@@ -103,17 +176,19 @@ pub(crate) struct Stamp {
     pub(crate) attributes: TraceAttributes,
     /// The attributes as the journal holds them.
     pub(crate) encoded: Vec<u8>,
+    /// The root that begins with the first span, where a context says that there is one.
+    lazy: Option<Arc<Lazy>>,
 }
 
 impl Stamp {
     /// `None` if there is nothing to stamp.
-    pub(crate) fn new(attributes: TraceAttributes) -> Option<Arc<Self>> {
+    fn new(attributes: TraceAttributes, lazy: Option<Arc<Lazy>>) -> Option<Arc<Self>> {
         static NUMBERS: AtomicU64 = AtomicU64::new(1);
-        if attributes.is_empty() {
+        if attributes.is_empty() && lazy.is_none() {
             return None;
         }
         let encoded = serde_json::to_vec(&attributes).unwrap_or_default();
-        Some(Arc::new(Self { number: NUMBERS.fetch_add(1, Ordering::Relaxed), attributes, encoded }))
+        Some(Arc::new(Self { number: NUMBERS.fetch_add(1, Ordering::Relaxed), attributes, encoded, lazy }))
     }
 }
 
@@ -136,10 +211,40 @@ pub(crate) fn current() -> Context {
     CURRENT.with(|slot| slot.context.get())
 }
 
+/// Where what runs now stands: [`current`], or in the root that waited for its first span and has begun.
+pub(crate) fn here() -> Context {
+    let context = settled();
+    if context.flags & LAZY == 0 {
+        return context;
+    }
+    let root = lazy().and_then(|lazy| lazy.inside());
+    root.map_or(context, |root| context.inside(root))
+}
+
+/// [`current`], without what guards left there that are gone.
+pub(crate) fn settled() -> Context {
+    if current().flags & GUARDED != 0 {
+        scope::settle();
+    }
+    current()
+}
+
 /// Whether what runs now belongs to a trace that is not recorded.
-#[inline]
+#[inline(always)]
 pub(crate) fn is_unsampled() -> bool {
-    current().is_unsampled()
+    // One test for most calls.
+    current().flags & (UNSAMPLED | GUARDED) != 0 && is_unsampled_or_guarded()
+}
+
+#[cold]
+#[inline(never)]
+fn is_unsampled_or_guarded() -> bool {
+    settled().is_left_out()
+}
+
+/// The root that waits, or waited, for its first span.
+fn lazy() -> Option<Arc<Lazy>> {
+    current_stamp().and_then(|stamp| stamp.lazy.clone())
 }
 
 /// Sets the current context's place in the trace; whoever calls this restores it.
@@ -155,10 +260,19 @@ pub(crate) fn replace_stamp(stamp: Option<Arc<Stamp>>) -> Option<Arc<Stamp>> {
 
 /// The attributes in force.
 pub(crate) fn current_stamp() -> Option<Arc<Stamp>> {
+    stamp(current().stamp)
+}
+
+/// The attributes of this number, which are in force or about to be.
+pub(crate) fn stamp(number: u64) -> Option<Arc<Stamp>> {
+    if number == 0 {
+        return None;
+    }
     let stamp = replace_stamp(None);
-    let copy = stamp.clone();
+    let copy = stamp.clone().filter(|stamp| stamp.number == number);
     replace_stamp(stamp);
-    copy
+    // Others lie there where a guard outlived the call or the poll in which it was made.
+    copy.or_else(|| scope::stamp_kept(number))
 }
 
 /// A context with the attributes that belong to it: what scopes, futures and closures carry.
@@ -171,15 +285,27 @@ pub(crate) struct Ambient {
 impl Ambient {
     /// What is in force now.
     pub(crate) fn current() -> Self {
-        Self { context: current(), stamp: current_stamp() }
+        Self { context: settled(), stamp: current_stamp() }
     }
 
     /// The same with `attributes` laid over those in force.
-    pub(crate) fn stamped(mut self, attributes: &TraceAttributes) -> Self {
+    pub(crate) fn stamped(self, attributes: &TraceAttributes) -> Self {
         let mut merged = self.stamp.as_ref().map_or_else(TraceAttributes::default, |s| s.attributes.clone());
         merged.merge(attributes);
-        self.stamp = Stamp::new(merged);
-        self.context.stamp = self.stamp.as_ref().map_or(0, |s| s.number);
+        let lazy = self.stamp.as_ref().and_then(|stamp| stamp.lazy.clone());
+        self.with_stamp(Stamp::new(merged, lazy))
+    }
+
+    /// The same, outside of any trace until `lazy` begins.
+    pub(crate) fn lazy(mut self, lazy: Arc<Lazy>) -> Self {
+        let attributes = self.stamp.as_ref().map_or_else(TraceAttributes::default, |s| s.attributes.clone());
+        self.context = Context { flags: LAZY, ..Context::NONE };
+        self.with_stamp(Stamp::new(attributes, Some(lazy)))
+    }
+
+    fn with_stamp(mut self, stamp: Option<Arc<Stamp>>) -> Self {
+        self.context.stamp = stamp.as_ref().map_or(0, |stamp| stamp.number);
+        self.stamp = stamp;
         self
     }
 

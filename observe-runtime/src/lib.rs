@@ -29,27 +29,30 @@ mod switch;
 pub use carry::{InSpan, ObserveExt, carry};
 #[cfg(feature = "tokio")]
 pub use carry::{spawn, spawn_blocking};
-pub use lifecycle::{Guard, Report, flush, start};
+pub use lifecycle::{Guard, Report, flush, start, trace_url, trace_url_for, trace_urls_for};
 pub use observe_model::{
     Cost, Details, Event, Failure, Json, Level, Link, Metric, Number, Prompt, Record, Resource, Score,
     ScoreValue, Span, SpanId, SpanType, State, Status, Target, Timestamp, TraceAttributes, TraceId, Usage,
 };
 pub use observe_wire::journal::{Recovered, any_below as any_journal_below, recover_dead};
 pub use record::{NewMetric, NewScore, metric, score};
-pub use scope::{Scope, Scoped, session};
-pub use settings::Settings;
+pub use scope::{
+    AgentScope, Scope, ScopeGuard, Scoped, SpanName, SpanScope, agent, attributes, session, span,
+    trace_context,
+};
+pub use settings::{Keep, Settings, VARIABLES, Variable};
 pub use span::{SpanHandle, TraceHandle, current_span, current_span_id, current_trace, current_trace_id};
 
 /// What the macro's expansion names. Not for anyone else: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::{
-        call::{AsyncCall, Place, Start, SyncCall, once},
+        call::{AsyncCall, MaybeId, Place, Start, SyncCall, once},
         capture::{
             Fork, Probe, ProbeError, Slot, ViaDebug, ViaDebugError, ViaDeref, ViaDisplay, ViaError, ViaName,
             ViaNameError, ViaPlain, ViaResult, ViaSerialize, ViaUnit,
         },
-        report::say,
+        report::{say, say_once},
         site::{Key, Site},
         switch::is_on,
     };

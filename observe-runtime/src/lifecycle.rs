@@ -4,25 +4,27 @@ use std::{
     fmt,
     path::Path,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc::{self, Sender},
     },
     time::{Duration, Instant},
 };
 
+use observe_model::TraceId;
 use observe_wire::journal::entry::Kind;
 use once_cell::sync::OnceCell;
 
 use crate::{
     capture,
     clock::Anchor,
-    collector::{Ask, Collector},
-    destination::{Delivered, Destination},
+    collector::{Ask, Collector, left_out},
+    context,
+    destination::{Delivered, Destination, Progress},
     exit,
     journal::{book, pool},
     panic_text,
-    report::say,
+    report::{say, say_once},
     settings::Settings,
     switch,
 };
@@ -32,6 +34,8 @@ const AT_EXIT: Duration = Duration::from_secs(5);
 
 struct Runtime {
     asks: Mutex<Sender<Ask>>,
+    /// Destinations' names and the addresses of their pages, with `{trace_id}` for the id.
+    pages: Vec<(String, String)>,
 }
 
 impl Runtime {
@@ -44,47 +48,119 @@ impl Runtime {
 
 static RUNTIME: OnceCell<Runtime> = OnceCell::new();
 
-/// Begins to record, to these destinations.
+/// What the process was set to do.
+struct SetUp {
+    settings: Settings,
+    /// Where the destinations count that the caller gave, which tells them apart.
+    given: Vec<Arc<Progress>>,
+}
+
+impl SetUp {
+    fn new(settings: &Settings, given: &[Box<dyn Destination>]) -> Self {
+        let given = given.iter().map(|d| Arc::clone(d.progress())).collect();
+        Self { settings: settings.clone(), given }
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        self.settings == other.settings
+            && self.given.len() == other.given.len()
+            && self.given.iter().zip(&other.given).all(|(a, b)| Arc::ptr_eq(a, b))
+    }
+}
+
+/// Begins to record, to `given` destinations and to `more`, which are made only if it begins.
 ///
-/// Only the first call in a process does something; the others return a guard all the same. With recording switched
-/// off in `settings`, or without destinations, nothing begins: no thread, no file. If the system gives no thread, it
-/// says so on stderr and nothing is recorded.
-pub fn start(settings: &Settings, destinations: Vec<Box<dyn Destination>>) -> Guard {
-    let result = RUNTIME.get_or_try_init(|| {
-        let names: Vec<_> = destinations.iter().map(|d| d.name().to_owned()).collect();
-        if settings.debug {
-            let state = if settings.enabled { "on" } else { "off" };
-            say(&format!("recording is {state}; destinations: {}", names.join(", ")));
-        }
-        if !settings.enabled || destinations.is_empty() {
-            switch::turn(false);
-            return Err(None::<std::io::Error>);
-        }
-        let anchor = Anchor::new();
-        if let Some(root) = destinations.iter().find_map(|d| d.journal()) {
-            keep_journal(&root, settings, &anchor);
-        }
-        let (sender, asks) = mpsc::channel();
-        Collector::start(asks, destinations, settings.resource.clone(), anchor).map_err(Some)?;
-        panic_text::listen();
-        exit::on_exit(at_exit);
-        pool::set_wait(settings.overflow_wait);
-        capture::set_limit(settings.capture_limit);
-        switch::set_sample_rate(settings.sample_rate);
-        switch::turn(true);
-        Ok(Runtime { asks: Mutex::new(sender) })
-    });
+/// Only the first call in a process does something. A second one with the same settings and destinations gives a guard
+/// and changes nothing; one with others does too, and says so on stderr. With recording switched off in `settings`, or
+/// without destinations, nothing begins: no thread, no file. If the system gives no thread, it says so on stderr and
+/// nothing is recorded.
+pub fn start(
+    settings: &Settings,
+    given: Vec<Box<dyn Destination>>,
+    more: impl FnOnce() -> Vec<Box<dyn Destination>>,
+) -> Guard {
+    static FIRST: OnceCell<SetUp> = OnceCell::new();
+    let wanted = SetUp::new(settings, &given);
+    if !FIRST.get_or_init(|| SetUp::new(settings, &given)).is(&wanted) {
+        say_once(
+            "observe was set up already, with other settings or destinations, which stay: set it up once, in main",
+        );
+        return Guard { _private: () };
+    }
+    let result = RUNTIME.get_or_try_init(|| begin(settings, given, more));
     if let Err(Some(error)) = result {
         say(&format!("no thread to record with: {error}; nothing is recorded"));
     }
     Guard { _private: () }
 }
 
+/// The runtime; `Err(None)` if nothing is to be recorded.
+fn begin(
+    settings: &Settings,
+    mut destinations: Vec<Box<dyn Destination>>,
+    more: impl FnOnce() -> Vec<Box<dyn Destination>>,
+) -> Result<Runtime, Option<std::io::Error>> {
+    if settings.enabled {
+        destinations.extend(more());
+    }
+    if settings.debug {
+        let state = if settings.enabled { "on" } else { "off" };
+        let names: Vec<_> = destinations.iter().map(|d| d.name()).collect();
+        say(&format!("recording is {state}; destinations: {}", names.join(", ")));
+    }
+    if !settings.enabled || destinations.is_empty() {
+        switch::turn(false);
+        return Err(None);
+    }
+    let anchor = Anchor::new();
+    if let Some(root) = destinations.iter().find_map(|d| d.journal()) {
+        keep_journal(&root, settings, &anchor);
+    }
+    let pages = destinations.iter().filter_map(|d| Some((d.name().to_owned(), d.trace_page()?))).collect();
+    let (sender, asks) = mpsc::channel();
+    Collector::start(asks, destinations, settings.resource(), settings.keep, anchor).map_err(Some)?;
+    panic_text::listen();
+    exit::on_exit(at_exit);
+    pool::set_wait(settings.overflow_wait);
+    capture::set_limit(settings.capture_limit);
+    switch::set_sample_rates(settings.sample_rate, &settings.sample_rates);
+    switch::turn_scores(settings.scores);
+    switch::turn(true);
+    Ok(Runtime { asks: Mutex::new(sender), pages })
+}
+
+/// The page that shows the trace in which the calling code runs, at the first destination that has one. `None` outside
+/// a trace, in one that is not recorded, and before `init`.
+///
+/// The page of the local store is the viewer's, which `observe view` serves.
+///
+/// ```
+/// if let Some(url) = observe_runtime::trace_url() {
+///     eprintln!("{url}");
+/// }
+/// ```
+pub fn trace_url() -> Option<String> {
+    let here = context::here();
+    here.trace().filter(|_| !here.is_left_out()).and_then(trace_url_for)
+}
+
+/// The page that shows the trace `id`, at the first destination that has one; [`trace_urls_for`] gives all.
+pub fn trace_url_for(id: TraceId) -> Option<String> {
+    trace_urls_for(id).into_iter().next().map(|(_, url)| url)
+}
+
+/// The name of each destination that has a page for the trace `id`, with the page's address.
+pub fn trace_urls_for(id: TraceId) -> Vec<(String, String)> {
+    let pages = RUNTIME.get().map_or(&[][..], |runtime| &runtime.pages);
+    let url = |page: &str| page.replace("{trace_id}", &id.to_string());
+    pages.iter().map(|(name, page)| (name.clone(), url(page))).collect()
+}
+
 /// Keeps the journal in files below `root`, so that a process that is killed loses nothing.
 fn keep_journal(root: &Path, settings: &Settings, anchor: &Anchor) {
     if pool::keep_in(root) {
         book::open();
-        book::note(Kind::Resource, 0, &settings.resource);
+        book::note(Kind::Resource, 0, &settings.resource());
         anchor.leave_note();
     }
 }
@@ -133,6 +209,8 @@ pub struct Report {
     pub destinations: Vec<(String, Delivered)>,
     /// Spans that were not recorded because the journal was full.
     pub dropped: u64,
+    /// Spans that were recorded and not sent, because their traces neither failed nor were slow and only such are kept.
+    pub left_out: u64,
     /// Inputs, outputs and the like of recorded spans that were not, for the same reason.
     pub payloads_lost: u64,
     /// Whether everything arrived or is known to be lost; `false` if time ran out first.
@@ -151,7 +229,8 @@ pub fn flush(timeout: Duration) -> Report {
     let (reply, answer) = mpsc::channel();
     runtime.ask(Ask::Flush(reply));
     let Ok(handed) = answer.recv_timeout(timeout) else {
-        return Report { dropped, payloads_lost: pool::payloads_lost(), ..Report::default() };
+        let (payloads_lost, left_out) = (pool::payloads_lost(), left_out());
+        return Report { dropped, payloads_lost, left_out, ..Report::default() };
     };
     let mut complete = true;
     let destinations = handed.into_iter().map(|h| {
@@ -160,5 +239,11 @@ pub fn flush(timeout: Duration) -> Report {
         (h.name, counts)
     });
     let destinations = destinations.collect();
-    Report { destinations, dropped: pool::dropped(), payloads_lost: pool::payloads_lost(), complete }
+    Report {
+        destinations,
+        dropped: pool::dropped(),
+        left_out: left_out(),
+        payloads_lost: pool::payloads_lost(),
+        complete,
+    }
 }

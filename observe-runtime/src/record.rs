@@ -20,7 +20,7 @@ use crate::{capture, context, ids, journal::Draft, report::Once, span, switch};
 #[doc(alias = "feedback")]
 #[doc(alias = "annotation")]
 pub fn score(name: impl Into<String>, value: impl Into<ScoreValue>) -> NewScore {
-    let score = switch::is_on()
+    let score = switch::wants_scores()
         .then(|| Box::new(Score { name: name.into(), value: value.into(), ..Score::default() }));
     NewScore { score, aim: None }
 }
@@ -237,8 +237,8 @@ fn note(metric: &Metric) {
 
 /// What the calling code runs in: span, trace and session, as far as there are any; `None` where nothing is to be recorded.
 fn here() -> Option<Target> {
-    let context = context::current();
-    if context.is_unsampled() {
+    let context = context::here();
+    if context.is_left_out() {
         return None;
     }
     let session = context::current_stamp().and_then(|stamp| stamp.attributes.session.clone());

@@ -1,6 +1,12 @@
 //! What we say to whoever runs the host: one line on stderr, once per matter.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// Says one thing once.
 #[derive(Debug)]
@@ -23,6 +29,14 @@ impl Once {
 impl Default for Once {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Prints `observe: <text>` on stderr, unless the same text was said before.
+pub fn say_once(text: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned()) {
+        say(text);
     }
 }
 

@@ -10,16 +10,17 @@ use crate::{
     call::{change, note_failure},
     capture, context,
     report::Once,
+    settings,
 };
 
 /// The trace that the calling code runs in; `None` outside a trace.
 pub fn current_trace_id() -> Option<TraceId> {
-    context::current().trace()
+    context::here().trace()
 }
 
 /// The span that the calling code runs in; `None` outside a trace.
 pub fn current_span_id() -> Option<SpanId> {
-    let context = context::current();
+    let context = context::here();
     context.span().filter(|_| context.is_in_recorded_span())
 }
 
@@ -308,9 +309,11 @@ impl TraceHandle {
         self.attribute("release", release.as_ref())
     }
 
-    /// Where the application runs, where it is not what the process says: `production`, `staging`.
+    /// Where the application runs, where it is not what the process says: `production`, `staging`, in the form that
+    /// [`Scope::environment`](crate::Scope::environment) tells of.
     pub fn environment(self, environment: impl AsRef<str>) -> Self {
-        self.attribute("environment", environment.as_ref())
+        let form = self.span.and_then(|_| settings::environment(environment.as_ref()));
+        form.map_or(self, |form| self.attribute("environment", form.as_str()))
     }
 
     /// Whether anybody with a link may see it, on platforms that offer this.
@@ -364,7 +367,7 @@ impl TraceHandle {
 }
 
 /// An object of one field.
-struct Pair<'a, T: ?Sized>(&'a str, &'a T);
+pub(crate) struct Pair<'a, T: ?Sized>(pub(crate) &'a str, pub(crate) &'a T);
 
 impl<T: Serialize + ?Sized> Serialize for Pair<'_, T> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,6 +1,9 @@
 //! Whether anything is recorded at all: what every annotated call asks first.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicBool, AtomicU8, Ordering},
+};
 
 use observe_model::TraceId;
 
@@ -16,8 +19,12 @@ static STATE: AtomicU8 = AtomicU8::new(UNASKED);
 /// Whether [`turn`] was called.
 static DECIDED: AtomicBool = AtomicBool::new(false);
 
-/// Traces whose id's last 63 bits are below this are recorded; see [`set_sample_rate`].
-static THRESHOLD: AtomicU64 = AtomicU64::new(u64::MAX);
+/// Whether [`RATES`] leave any trace out.
+static IS_SAMPLING: AtomicBool = AtomicBool::new(false);
+static RATES: OnceLock<Rates> = OnceLock::new();
+
+/// Whether scores are recorded where spans are.
+static SCORES: AtomicBool = AtomicBool::new(true);
 
 /// Whether an initialised process records. One relaxed load.
 #[inline]
@@ -49,17 +56,56 @@ pub(crate) fn turn(on: bool) {
     STATE.store(if on { ON } else { OFF }, Ordering::Relaxed);
 }
 
-/// Chooses the share of traces that is recorded, 0 to 1.
-pub(crate) fn set_sample_rate(rate: f64) {
-    let threshold = if rate >= 1.0 { u64::MAX } else { (rate.max(0.0) * (1_u64 << 63) as f64) as u64 };
-    THRESHOLD.store(threshold, Ordering::Relaxed);
+/// Whether scores are recorded: evaluations can be switched off and spans left on.
+pub(crate) fn wants_scores() -> bool {
+    is_on() && SCORES.load(Ordering::Relaxed)
 }
 
-/// Whether this trace is recorded: by its id, so that every process decides alike (OpenTelemetry's ratio sampler).
+pub(crate) fn turn_scores(on: bool) {
+    SCORES.store(on, Ordering::Relaxed);
+}
+
+/// Shares of traces to record.
+#[derive(Debug)]
+struct Rates {
+    all: u64,
+    named: Vec<(String, u64)>,
+}
+
+impl Rates {
+    fn new(all: f64, named: &[(String, f64)]) -> Self {
+        let named = named.iter().map(|(name, rate)| (name.clone(), threshold(*rate))).collect();
+        Self { all: threshold(all), named }
+    }
+
+    /// Traces whose id's last 63 bits are below the threshold are recorded: by the id alone, so that every process decides
+    /// alike (OpenTelemetry's ratio sampler).
+    fn take(&self, trace: TraceId, name: &str) -> bool {
+        let own = self.named.iter().find(|(n, _)| n == name);
+        (trace.to_int() as u64 >> 1) < own.map_or(self.all, |(_, threshold)| *threshold)
+    }
+}
+
+/// A share as the number that so large a share of 63-bit numbers is below.
+fn threshold(rate: f64) -> u64 {
+    if rate >= 1.0 { u64::MAX } else { (rate.max(0.0) * (1_u64 << 63) as f64) as u64 }
+}
+
+/// Chooses the share of traces that is recorded, 0 to 1, and that of traces whose roots have these names. Once.
+pub(crate) fn set_sample_rates(all: f64, named: &[(String, f64)]) {
+    IS_SAMPLING.store(all < 1.0 || !named.is_empty(), Ordering::Relaxed);
+    let _ = RATES.set(Rates::new(all, named));
+}
+
+/// Whether the name of a root has a say in whether its trace is recorded.
+pub(crate) fn goes_by_name() -> bool {
+    IS_SAMPLING.load(Ordering::Relaxed) && RATES.get().is_some_and(|rates| !rates.named.is_empty())
+}
+
+/// Whether this trace is recorded; `name` is what its root begins with.
 #[inline]
-pub(crate) fn is_sampled(trace: TraceId) -> bool {
-    let threshold = THRESHOLD.load(Ordering::Relaxed);
-    threshold == u64::MAX || (trace.to_int() as u64 >> 1) < threshold
+pub(crate) fn is_sampled(trace: TraceId, name: &str) -> bool {
+    !IS_SAMPLING.load(Ordering::Relaxed) || RATES.get().is_none_or(|rates| rates.take(trace, name))
 }
 
 #[cfg(test)]
@@ -67,10 +113,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_share_of_sampled_traces_is_the_rate() {
-        set_sample_rate(0.25);
-        let sampled = (0..40_000).filter(|_| is_sampled(crate::ids::trace_id())).count();
-        set_sample_rate(1.0);
+    fn the_share_of_sampled_traces_is_the_rate_of_their_name() {
+        let rates = Rates::new(0.25, &[("checkout".to_owned(), 1.0), ("health".to_owned(), 0.0)]);
+        let ids: Vec<_> = (0..40_000).map(|_| crate::ids::trace_id()).collect();
+        let taken = |name| ids.iter().filter(|id| rates.take(**id, name)).count();
+        let sampled = taken("other");
         assert!((9_500..10_500).contains(&sampled), "{sampled}");
+        assert_eq!((taken("checkout"), taken("health")), (ids.len(), 0));
+    }
+
+    #[test]
+    fn what_a_lower_rate_takes_a_higher_one_takes_too() {
+        let (low, high) = (Rates::new(0.1, &[]), Rates::new(0.3, &[]));
+        let ids: Vec<_> = (0..10_000).map(|_| crate::ids::trace_id()).collect();
+        assert!(ids.iter().filter(|id| low.take(**id, "")).all(|id| high.take(*id, "")));
     }
 }

@@ -49,15 +49,15 @@ impl AsyncCall {
     #[inline(never)]
     fn begin(&mut self, start: &mut Start, site: &'static Site) {
         let outer = context::current();
-        start.begin(site, outer);
+        start.begin(site, outer, &site.note.name);
         self.keep(outer, None);
     }
 
     /// Begins a span of `site` at `place`.
     pub fn start_at(&mut self, start: &mut Start, site: &'static Site, place: &Place) {
-        let outer = context::current();
-        let (at, stamp) = place.enter(outer);
-        start.begin(site, at);
+        let outer = context::settled();
+        let (at, stamp) = place.enter(outer, &site.note.name);
+        start.begin(site, at, &site.note.name);
         self.keep(outer, stamp);
     }
 

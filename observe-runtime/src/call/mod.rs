@@ -6,7 +6,12 @@ mod place;
 mod start;
 mod sync;
 
-pub use self::{future::AsyncCall, place::Place, start::Start, sync::SyncCall};
+pub use self::{
+    future::AsyncCall,
+    place::{MaybeId, Place},
+    start::Start,
+    sync::SyncCall,
+};
 
 use std::sync::Arc;
 
@@ -40,7 +45,7 @@ impl Outer {
 
 /// Writes an end with what `payload` puts.
 #[inline]
-fn end(span: SpanId, ending: Ending, payload: impl FnOnce(&mut Draft) -> bool) {
+pub(crate) fn end(span: SpanId, ending: Ending, payload: impl FnOnce(&mut Draft) -> bool) {
     let ticks = clock::ticks();
     if let Ok(mut draft) = Draft::begin::<16>(Kind::End, 0) {
         let filled = payload(&mut draft);
@@ -50,7 +55,7 @@ fn end(span: SpanId, ending: Ending, payload: impl FnOnce(&mut Draft) -> bool) {
 
 /// Writes an end with a text.
 #[cold]
-fn end_with_text(span: SpanId, ending: Ending, text: &str) {
+pub(crate) fn end_with_text(span: SpanId, ending: Ending, text: &str) {
     end(span, ending, |draft| {
         capture::put(draft, text);
         true

@@ -45,11 +45,11 @@ impl<Id: Copy> MaybeId<Id> for &Option<Id> {
 }
 
 /// What the attribute's arguments say about where the span belongs.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Place {
     trace: Option<TraceId>,
     parent: Option<SpanId>,
-    attributes: TraceAttributes,
+    pub(crate) attributes: TraceAttributes,
 }
 
 impl Place {
@@ -89,8 +89,8 @@ impl Place {
     }
 
     /// Puts the attributes in force; gives the context in which the span begins, and the stamp that was in force.
-    pub(super) fn enter(&self, outer: Context) -> (Context, Option<Option<Arc<Stamp>>>) {
-        let mut at = self.resolve(outer);
+    pub(super) fn enter(&self, outer: Context, name: &str) -> (Context, Option<Option<Arc<Stamp>>>) {
+        let mut at = self.resolve(outer, Some(name));
         if self.attributes.is_empty() {
             return (at, None);
         }
@@ -99,17 +99,27 @@ impl Place {
         (at, Some(context::replace_stamp(inner.stamp)))
     }
 
-    /// The context in which the span begins: its trace, with its parent as the span.
-    fn resolve(&self, outer: Context) -> Context {
+    /// Whether it leaves everything to the context.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.trace.is_none() && self.parent.is_none() && self.attributes.is_empty()
+    }
+
+    /// The context in which a span begins: its trace, with its parent as the span. `name` is what the span is called, if
+    /// it begins now.
+    pub(crate) fn resolve(&self, outer: Context, name: Option<&str>) -> Context {
         let mut context = outer;
         if let Some(trace) = self.trace
             && outer.trace() != Some(trace)
         {
-            context = context.in_trace(trace, switch::is_sampled(trace)).in_span(None);
+            // Without a trace around it, the span there is a parent that was given.
+            let parent = outer.span().filter(|_| !outer.has_trace());
+            context = context.in_span(None);
+            context = match name {
+                None if switch::goes_by_name() => context.in_undecided_trace(trace),
+                name => context.in_trace(trace, switch::is_sampled(trace, name.unwrap_or_default())),
+            };
+            context = parent.map_or(context, |parent| context.under(parent));
         }
-        if self.parent.is_some() {
-            context = context.in_span(self.parent);
-        }
-        context
+        self.parent.map_or(context, |parent| context.under(parent))
     }
 }

@@ -12,7 +12,6 @@ use crate::{
     ids,
     journal::{Draft, Lost, dropped},
     site::{Key, Site},
-    switch,
 };
 
 /// A span that is about to begin: takes the arguments.
@@ -41,12 +40,15 @@ impl Start {
 
     /// Begins a span at `at`, and puts in force what belongs to the inside of the call, be it recorded or not.
     #[inline(always)]
-    pub(super) fn begin(&mut self, site: &'static Site, at: Context) {
-        let mut inner = at;
-        if !inner.has_trace() {
-            let trace = ids::trace_id();
-            inner = inner.in_trace(trace, switch::is_sampled(trace));
+    pub(crate) fn begin(&mut self, site: &'static Site, at: Context, name: &str) {
+        let mut at = at;
+        if !at.has_trace() {
+            at = at.begin_trace(name);
         }
+        if at.is_unsampled() {
+            at = at.decided(name);
+        }
+        let mut inner = at;
         if !inner.is_unsampled() {
             self.site = site.number();
             match Draft::begin::<{ entry::Start::LEN }>(Kind::Start, inner.stamp) {
@@ -97,6 +99,21 @@ impl Start {
             }
             draft.put_byte(b'}');
         }
+        self.write(draft)
+    }
+
+    /// [`Start::commit`] with an input that was captured before, and whether it holds raw segments.
+    pub(crate) fn commit_with(&mut self, input: Option<(&[u8], bool)>) -> Option<SpanId> {
+        let mut draft = self.draft.take()?;
+        if let Some((bytes, raw)) = input {
+            self.fields = true;
+            draft.put_captured(bytes, raw);
+        }
+        self.write(draft)
+    }
+
+    #[inline(always)]
+    fn write(&self, draft: Draft) -> Option<SpanId> {
         let inner = context::current();
         let start = entry::Start {
             span: inner.span_number(),

@@ -41,15 +41,15 @@ impl SyncCall {
     fn begin(&mut self, start: &mut Start, site: &'static Site) {
         let outer = context::current();
         self.live = Some(LiveSync { span: None, outer: Outer { context: outer, stamp: None } });
-        start.begin(site, outer);
+        start.begin(site, outer, &site.note.name);
     }
 
     /// Begins a span of `site` at `place`.
     pub fn start_at(&mut self, start: &mut Start, site: &'static Site, place: &Place) {
-        let outer = context::current();
-        let (at, stamp) = place.enter(outer);
+        let outer = context::settled();
+        let (at, stamp) = place.enter(outer, &site.note.name);
         self.live = Some(LiveSync { span: None, outer: Outer { context: outer, stamp } });
-        start.begin(site, at);
+        start.begin(site, at, &site.note.name);
     }
 
     /// Begins the span.

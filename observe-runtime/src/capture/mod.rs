@@ -32,7 +32,7 @@ use self::{
     json::{Limits, Outcome},
     text::Sink,
 };
-use crate::journal::Draft;
+use crate::journal::{self, Draft};
 
 /// Bytes of one value that are captured unless the settings say otherwise.
 pub(crate) const DEFAULT_LIMIT: usize = 1024 * 1024;
@@ -65,14 +65,36 @@ pub(crate) fn put<T: Serialize + ?Sized>(draft: &mut Draft, value: &T) {
 #[cold]
 fn put_panicked(draft: &mut Draft, before: usize) {
     draft.truncate(before);
-    Sink::put(draft, br#"{"$error":"panicked while it was captured"}"#);
+    Sink::put(draft, PANICKED);
+}
+
+/// What is shown for a value that panicked.
+const PANICKED: &[u8] = br#"{"$error":"panicked while it was captured"}"#;
+
+/// Appends `value` to `bytes` as [`put`] writes it to a draft; whether the bytes hold raw segments. Nothing that it calls
+/// is recorded.
+pub(crate) fn append<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) -> bool {
+    let before = bytes.len();
+    let limits = Limits { bytes: LIMIT.load(Ordering::Relaxed), ..Limits::default() };
+    let captured =
+        journal::unrecorded(|| catch_unwind(AssertUnwindSafe(|| json::capture(value, bytes, limits))));
+    match captured {
+        Ok(Outcome { raw, .. }) => raw,
+        Err(_) => {
+            bytes.truncate(before);
+            bytes.extend_from_slice(PANICKED);
+            false
+        }
+    }
 }
 
 /// `value` as JSON text, redacted and bounded like any other; null if it fails.
 pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Json {
     let limits = Limits { bytes: LIMIT.load(Ordering::Relaxed), ..Limits::default() };
     let mut bytes = Vec::new();
-    match catch_unwind(AssertUnwindSafe(|| json::capture(value, &mut bytes, limits))) {
+    let captured =
+        journal::unrecorded(|| catch_unwind(AssertUnwindSafe(|| json::capture(value, &mut bytes, limits))));
+    match captured {
         Ok(_) => Json::from_text(render(&bytes)),
         Err(_) => Json::default(),
     }

@@ -1,14 +1,14 @@
 //! Joins starts, changes and ends by span id.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     hash::{BuildHasherDefault, Hasher},
     mem,
     sync::Arc,
     time::Duration,
 };
 
-use observe_model::{Span, Timestamp, TraceAttributes};
+use observe_model::{Span, Timestamp, TraceAttributes, TraceId};
 use observe_wire::journal::{
     Plain, RawStart,
     assemble::{self, Parts, assemble},
@@ -375,15 +375,26 @@ impl Table {
         });
     }
 
-    /// Gives out the spans that began longer than `after` ago and have not ended, each once.
-    pub(super) fn give_running(&mut self, anchor: &Anchor, after: Duration, mut give: impl FnMut(&Span<'_>)) {
-        let now = Timestamp::now();
+    /// The traces of spans that have not ended, between two looks.
+    pub(super) fn open_traces(&self) -> HashSet<TraceId> {
+        let starts = self.open.values().filter_map(|open| self.chunks.entry(open.start));
+        starts.filter_map(|start| TraceId::from_int(start.start().trace)).collect()
+    }
+
+    /// Gives out the spans that began longer than `after` before `now` and have not ended, each once: `give` says whether
+    /// it was shown.
+    pub(super) fn give_running(
+        &mut self,
+        anchor: &Anchor,
+        now: Timestamp,
+        after: Duration,
+        mut give: impl FnMut(&Span<'_>) -> bool,
+    ) {
         let mut shown = Vec::new();
         for (id, open) in self.open.iter().filter(|(_, open)| !open.shown) {
             let changes = self.said.get(id).map(|said| said.changes.as_slice()).unwrap_or_default();
             self.with_span(*id, open, None, changes, anchor, |span| {
-                if u128::from(now.since(span.start)) >= after.as_nanos() {
-                    give(span);
+                if u128::from(now.since(span.start)) >= after.as_nanos() && give(span) {
                     shown.push(*id);
                 }
             });

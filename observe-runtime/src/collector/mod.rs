@@ -6,7 +6,10 @@
 
 mod chunks;
 mod join;
+mod keep;
 mod outlets;
+
+pub(crate) use keep::left_out;
 
 use std::{
     sync::{
@@ -17,13 +20,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use observe_model::Resource;
+use observe_model::{Resource, Timestamp};
 
 use crate::{
     clock::Anchor,
     destination::{Destination, Progress},
     journal::pool,
     report::{Once, say},
+    settings::Keep,
 };
 use join::Table;
 use outlets::Outlets;
@@ -85,11 +89,12 @@ impl Collector {
         asks: Receiver<Ask>,
         destinations: Vec<Box<dyn Destination>>,
         resource: Resource,
+        keep: Keep,
         anchor: Anchor,
     ) -> std::io::Result<()> {
         let run = move || {
             pool::set_collector(thread::current());
-            let mut outlets = Outlets(destinations);
+            let mut outlets = Outlets::new(destinations, keep);
             outlets.each(|d| d.begin(&resource));
             // Long enough to learn the clock's rate, which a journal must hold from early on.
             thread::sleep(CALIBRATION);
@@ -148,6 +153,9 @@ impl Collector {
         if found && !self.must_hold() {
             self.table.read(&self.anchor, &mut self.outlets);
         }
+        if self.outlets.is_holding() && !self.table.has_due() {
+            self.outlets.settle(&self.table.open_traces());
+        }
         self.outlets.each(|d| d.hand_over(false));
         // Spans stay in the journal until those destinations have them that would find them there again.
         let counts = self.outlets.kept();
@@ -163,7 +171,10 @@ impl Collector {
     /// Whether spans are better held back a moment, because a destination has much to do and the journal has room. A
     /// destination that hangs holds nothing up for longer than that.
     fn must_hold(&mut self) -> bool {
-        if !pool::is_roomy() || self.held >= HOLDS || !self.outlets.0.iter().any(|d| d.is_crowded()) {
+        if !pool::is_roomy()
+            || self.held >= HOLDS
+            || !self.outlets.destinations.iter().any(|d| d.is_crowded())
+        {
             self.held = 0;
             return false;
         }
@@ -193,10 +204,12 @@ impl Collector {
     /// Ends with everything in its place, where that is so: else the journal stays, for the next start to recover.
     fn close(&mut self) {
         self.sweep();
+        self.outlets.give_held();
+        self.outlets.each(|d| d.hand_over(true));
         self.report();
         let all_arrived =
             self.table.is_empty() && self.outlets.kept().iter().all(|counts| counts.pending() == 0);
-        self.outlets.0.clear();
+        self.outlets.destinations.clear();
         if all_arrived {
             pool::remove_directory();
         }
@@ -211,8 +224,12 @@ impl Collector {
         while self.table.has_due() {
             self.sweep();
         }
+        // A trace has ended if there is nothing of it at a second look either.
+        if self.outlets.is_holding() {
+            self.sweep();
+        }
         self.outlets.each(|d| d.hand_over(true));
-        let handed = self.outlets.0.iter().map(|d| Handed {
+        let handed = self.outlets.destinations.iter().map(|d| Handed {
             name: d.name().to_owned(),
             accepted: d.progress().get().accepted,
             progress: Arc::clone(d.progress()),
@@ -222,18 +239,15 @@ impl Collector {
 
     /// Shows spans that have run for a while to the destinations that can show them.
     fn show_running(&mut self) {
-        if self.shown_at.elapsed() < SHOW_AFTER || !self.outlets.0.iter().any(|d| d.wants_running()) {
+        if self.shown_at.elapsed() < SHOW_AFTER
+            || !self.outlets.destinations.iter().any(|d| d.wants_running())
+        {
             return;
         }
         self.shown_at = Instant::now();
+        let now = Timestamp::now();
         let outlets = &mut self.outlets;
-        self.table.give_running(&self.anchor, SHOW_AFTER, |span| {
-            outlets.each(|d| {
-                if d.wants_running() {
-                    d.record(span);
-                }
-            });
-        });
+        self.table.give_running(&self.anchor, now, SHOW_AFTER, |span| outlets.show(span, now));
         self.outlets.each(|d| d.hand_over(false));
     }
 

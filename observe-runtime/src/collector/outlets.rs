@@ -1,24 +1,37 @@
 //! The destinations that still work.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    collections::HashSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
-use observe_model::{Record, Span};
+use observe_model::{Record, Span, Timestamp, TraceId};
 use observe_wire::journal::{Plain, assemble, entry::Entry};
 
+use super::keep::Holding;
 use crate::{
     destination::{Delivered, Destination},
     report::say,
+    settings::Keep,
 };
 
 /// Plain spans that are given to the destinations at once.
 const BATCH: usize = 64;
 
-pub(super) struct Outlets(pub(super) Vec<Box<dyn Destination>>);
+pub(super) struct Outlets {
+    pub(super) destinations: Vec<Box<dyn Destination>>,
+    /// Where not every trace is wanted.
+    holding: Option<Holding>,
+}
 
 impl Outlets {
+    pub(super) fn new(destinations: Vec<Box<dyn Destination>>, keep: Keep) -> Self {
+        Self { destinations, holding: (!keep.is_all()).then(|| Holding::new(keep)) }
+    }
+
     /// Calls every destination; one that panics is taken out, and said so.
     pub(super) fn each(&mut self, mut call: impl FnMut(&mut dyn Destination)) {
-        self.0.retain_mut(|destination| {
+        self.destinations.retain_mut(|destination| {
             let alive = catch_unwind(AssertUnwindSafe(|| call(&mut **destination))).is_ok();
             if !alive {
                 let name = destination.name();
@@ -35,9 +48,51 @@ impl Outlets {
         counts
     }
 
-    /// Gives a span to every destination.
+    /// Gives a span to every destination, or holds it back until that is decided.
     pub(super) fn record(&mut self, span: &Span<'_>) {
-        self.each(|d| d.record(span));
+        match self.holding.take() {
+            None => self.each(|d| d.record(span)),
+            Some(mut holding) => {
+                holding.take(span, |span| self.each(|d| d.record(span)));
+                self.holding = Some(holding);
+            }
+        }
+    }
+
+    /// Shows a span that still runs to the destinations that can show it, unless its trace may be left out. Whether it did.
+    pub(super) fn show(&mut self, span: &Span<'_>, now: Timestamp) -> bool {
+        if let Some(mut holding) = self.holding.take() {
+            let may_show = holding.may_show(span, now, |span| self.each(|d| d.record(span)));
+            self.holding = Some(holding);
+            if !may_show {
+                return false;
+            }
+        }
+        self.each(|d| {
+            if d.wants_running() {
+                d.record(span);
+            }
+        });
+        true
+    }
+
+    /// Whether traces wait for their verdict.
+    pub(super) fn is_holding(&self) -> bool {
+        self.holding.as_ref().is_some_and(|holding| !holding.is_empty())
+    }
+
+    /// Leaves out the traces that have ended: none of their spans is `open`.
+    pub(super) fn settle(&mut self, open: &HashSet<TraceId>) {
+        if let Some(holding) = &mut self.holding {
+            holding.settle(open);
+        }
+    }
+
+    /// Gives what is held back.
+    pub(super) fn give_held(&mut self) {
+        if let Some(mut holding) = self.holding.take() {
+            holding.give_all(|span| self.each(|d| d.record(span)));
+        }
     }
 
     /// Gives a score or metric to every destination.
@@ -71,9 +126,13 @@ impl<'a> Batch<'a> {
     /// Gives what is here to every destination.
     #[inline(never)]
     pub(super) fn give(&mut self, outlets: &mut Outlets) {
-        if !self.spans.is_empty() {
-            outlets.each(|d| d.record_plain(&self.spans));
-            self.spans.clear();
+        if self.spans.is_empty() {
+            return;
         }
+        match outlets.holding {
+            None => outlets.each(|d| d.record_plain(&self.spans)),
+            Some(_) => self.spans.iter().for_each(|span| outlets.record(&span.to_span())),
+        }
+        self.spans.clear();
     }
 }

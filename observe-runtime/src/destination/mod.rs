@@ -43,6 +43,12 @@ pub trait Destination: Send {
         None
     }
 
+    /// The address of the page that shows a trace, with `{trace_id}` in place of the id; `None` if there is none. Asked
+    /// once, before [`Destination::begin`].
+    fn trace_page(&self) -> Option<String> {
+        None
+    }
+
     /// Takes a span. One that was given while running is given again when it ends, and again if more is said of it.
     fn record(&mut self, span: &Span<'_>);
 

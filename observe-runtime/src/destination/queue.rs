@@ -44,6 +44,11 @@ pub trait Sink: Send + 'static {
         None
     }
 
+    /// The address of the page that shows a trace; see [`Destination::trace_page`].
+    fn trace_page(&self) -> Option<String> {
+        None
+    }
+
     /// Called once on the sink's thread, before the first batch: time to recover what an earlier process left.
     fn begin(&mut self) {}
 
@@ -206,6 +211,10 @@ impl<S: Sink> Destination for Queue<S> {
 
     fn journal(&self) -> Option<PathBuf> {
         self.journal.clone()
+    }
+
+    fn trace_page(&self) -> Option<String> {
+        self.sink.as_ref().and_then(S::trace_page)
     }
 
     fn record(&mut self, span: &Span<'_>) {

@@ -14,4 +14,4 @@ mod sync;
 mod writer;
 
 pub(crate) use chunk::{Chunk, Tail};
-pub(crate) use writer::{Draft, Lost, is_capturing};
+pub(crate) use writer::{Draft, Lost, is_capturing, unrecorded};

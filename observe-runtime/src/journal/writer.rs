@@ -171,6 +171,14 @@ impl Draft {
         self.tail.pending().get_mut(fixed)
     }
 
+    /// Appends what [`capture::append`](crate::capture::append) wrote.
+    pub(crate) fn put_captured(&mut self, bytes: &[u8], raw: bool) {
+        self.put(bytes);
+        if raw {
+            self.mark_raw();
+        }
+    }
+
     /// Marks the payload as holding raw segments.
     #[inline(always)]
     pub(crate) fn mark_raw(&mut self) {
@@ -245,7 +253,7 @@ impl Draft {
 /// it is new. `kept` comes back if there is none.
 fn ready(kept: Option<Tail>, kind: Kind, need: usize, stamp: u64) -> Result<(Tail, bool), Option<Tail>> {
     let class = if kind == Kind::Start { Class::Start } else { Class::Follow };
-    let definition = if stamp == 0 { None } else { context::current_stamp() };
+    let definition = context::stamp(stamp);
     let definition_len =
         definition.as_ref().map_or(0, |s| (HEADER + 8 + s.encoded.len()).next_multiple_of(entry::ALIGN));
     let (mut tail, fresh) = match kept {
@@ -292,6 +300,14 @@ fn keep_fresh(tail: Tail) {
         }
         local.replace_tail(keep.then_some(tail));
     });
+}
+
+/// Captures a value apart from any entry: what it calls is not recorded.
+pub(crate) fn unrecorded<R>(capture: impl FnOnce() -> R) -> R {
+    let was_busy = LOCAL.with(|local| local.busy.replace(true));
+    // Within another capture, that one goes on.
+    let _busy = (!was_busy).then_some(Busy);
+    capture()
 }
 
 /// Whether this thread is writing an entry: a panic now is one of a captured value.

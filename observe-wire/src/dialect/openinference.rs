@@ -108,6 +108,15 @@ pub(crate) fn put_scope(out: &mut Vec<u8>, scope: &TraceAttributes, own: bool) {
     if let Some(user) = &scope.user {
         put_text(out, key!(SPAN, "user.id"), user.as_bytes());
     }
+    if let Some(name) = &scope.name {
+        put_text(out, key!(SPAN, "observe.trace.name"), name.as_bytes());
+    }
+    if let Some(version) = &scope.version {
+        put_text(out, key!(SPAN, "observe.trace.version"), version.as_bytes());
+    }
+    if let Some(environment) = &scope.environment {
+        put_text(out, key!(SPAN, "observe.trace.environment"), environment.as_bytes());
+    }
     if !scope.tags.is_empty() {
         put_texts(out, SPAN, "tag.tags", &scope.tags);
     }
@@ -314,6 +323,9 @@ pub(crate) fn read(
         session: a.text(&["session.id", "gen_ai.conversation.id"]),
         user: a.text(&["user.id", "enduser.id"]),
         tags: a.texts("tag.tags")?,
+        name: a.text(&["observe.trace.name"]),
+        version: a.text(&["observe.trace.version"]),
+        environment: a.text(&["observe.trace.environment"]),
         ..TraceAttributes::default()
     };
     match a.object("observe.trace.metadata")? {

@@ -75,8 +75,11 @@ pub fn assemble<'a, R>(
     span.parent_id = SpanId::from_int(start.parent);
     (span.span_type, span.level) = (span_type, level);
     span.input = parts.input.map(text);
-    span.attributes = Cow::Borrowed(parts.attributes.unwrap_or(TraceAttributes::none()));
-    span.code = parts.site.map(code);
+    if let Some(attributes) = parts.attributes {
+        span.version = attributes.version.as_deref().map(Cow::Borrowed);
+        span.attributes = Cow::Borrowed(attributes);
+    }
+    span.code = parts.site.filter(|site| !site.file.is_empty()).map(code);
     if let Some(entry) = &parts.end {
         span.end = Some(to_wall(entry.ticks()));
         end(&mut span, entry);
@@ -84,7 +87,20 @@ pub fn assemble<'a, R>(
     if !parts.changes.is_empty() {
         say(&mut span, parts.changes, to_wall);
     }
+    if span.name.is_empty() {
+        span.name = unnamed(&span);
+    }
     Some(give(&mut span))
+}
+
+/// What a span is called that was given no name: by its type, or like `chat gpt-4o`, as the GenAI conventions have it.
+#[cold]
+fn unnamed(span: &Span<'_>) -> Cow<'static, str> {
+    match (span.span_type, &span.model) {
+        (SpanType::Generation, Some(model)) => Cow::Owned(format!("chat {model}")),
+        (SpanType::Embedding, Some(model)) => Cow::Owned(format!("embeddings {model}")),
+        (span_type, _) => Cow::Borrowed(span_type.as_str()),
+    }
 }
 
 /// Where a site is.

@@ -79,6 +79,12 @@ fn split<const N: usize>(bytes: &[u8], kind: Kind) -> Option<(&[u8; N], &[u8])> 
     (fixed[0] == kind as u8).then_some((fixed, payload))
 }
 
+/// Whether name, place and version are the site's.
+#[inline(always)]
+fn site_says_all(site: &SiteNote<'_>, attributes: &TraceAttributes) -> bool {
+    !site.name.is_empty() & !site.file.is_empty() & attributes.version.is_none()
+}
+
 #[inline(always)]
 fn payload(flags: u8, bytes: &[u8]) -> Option<Payload<'_>> {
     match flags {
@@ -92,7 +98,7 @@ fn payload(flags: u8, bytes: &[u8]) -> Option<Payload<'_>> {
 
 impl<'a> Plain<'a> {
     /// The span of `start` and of the end at the head of `end`, of this site and these attributes; `None` if it did not
-    /// return, or its ids are none. `to_wall` converts ticks.
+    /// return, its ids are none, or it has its name, place or version from elsewhere than its site. `to_wall` converts ticks.
     #[inline(always)]
     pub fn read(
         start: &RawStart<'a>,
@@ -102,7 +108,7 @@ impl<'a> Plain<'a> {
         to_wall: impl Fn(u64) -> Timestamp,
     ) -> Option<Self> {
         let (fixed, output) = split::<{ HEADER + 16 }>(end, Kind::End)?;
-        if fixed[1] != Ending::Returned as u8 {
+        if fixed[1] != Ending::Returned as u8 || !site_says_all(site, attributes) {
             return None;
         }
         let trace = u128::from(start.number(HEADER + 24)) | u128::from(start.number(HEADER + 32)) << 64;

@@ -70,9 +70,11 @@ fn code() -> impl Strategy<Value = Code<'static>> {
 }
 
 fn attributes() -> impl Strategy<Value = TraceAttributes> {
-    (option::of(text()), option::of(text()), vec(any::<String>(), 0..4), metadata()).prop_map(
-        |(session, user, tags, metadata)| {
-            let mut attributes = TraceAttributes { session, user, metadata, ..Default::default() };
+    let texts = vec(option::of(text()), 5).prop_map(|texts| <[Option<String>; 5]>::try_from(texts).unwrap());
+    (texts, vec(any::<String>(), 0..4), metadata()).prop_map(
+        |([session, user, name, version, environment], tags, metadata)| {
+            let mut attributes =
+                TraceAttributes { session, user, metadata, name, version, environment, ..Default::default() };
             tags.into_iter().for_each(|tag| attributes.add_tag(tag));
             attributes
         },

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::{report::say, settings::var};
+use crate::{
+    report::say_once,
+    settings::{percent_decoded, var},
+};
 
 /// Settings of the `otlp` destination.
 ///
@@ -44,7 +47,7 @@ impl OtlpSettings {
             match text.parse() {
                 Ok(millis) => settings.timeout = Duration::from_millis(millis),
                 Err(_) => {
-                    say(&format!("OTEL_EXPORTER_OTLP_TIMEOUT={text} is ignored: expected milliseconds"))
+                    say_once(&format!("OTEL_EXPORTER_OTLP_TIMEOUT={text} is ignored: expected milliseconds"))
                 }
             }
         }
@@ -56,25 +59,6 @@ impl OtlpSettings {
 fn headers(text: &str) -> Vec<(String, String)> {
     let pairs = text.split(',').filter_map(|pair| pair.split_once('='));
     pairs.map(|(key, value)| (key.trim().to_owned(), percent_decoded(value.trim()))).collect()
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let hex = after.first_chunk::<2>().and_then(|pair| std::str::from_utf8(pair).ok());
-        match hex.filter(|_| byte == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(decoded) => {
-                bytes.push(decoded);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(byte);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
