@@ -91,6 +91,14 @@ impl Sink for Local {
         Some(format!("{}/traces/{{trace_id}}", self.viewer.trim_end_matches('/')))
     }
 
+    fn close(&mut self) {
+        self.store = None;
+    }
+
+    fn for_child(&self) -> Option<Self> {
+        Some(Self::new(self.path.clone(), self.viewer.clone()))
+    }
+
     /// Brings back what processes that were killed had recorded.
     fn begin(&mut self) {
         let root = journal_beside(&self.path);

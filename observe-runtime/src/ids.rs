@@ -3,6 +3,7 @@
 use std::{
     cell::Cell,
     hash::{BuildHasher, RandomState},
+    time::SystemTime,
 };
 
 use observe_model::{SpanId, TraceId};
@@ -28,11 +29,17 @@ fn next() -> u64 {
     x ^ (x >> 31)
 }
 
-/// A start that differs between threads and processes: the standard library seeds its hasher from the system.
+/// A start that differs between threads and processes: the standard library seeds its hasher from the system. Forked
+/// processes inherit that seed, but differ in their id or the time.
 #[cold]
 #[inline(never)]
 fn seed() -> u64 {
-    RandomState::new().hash_one(std::process::id()) | 1
+    RandomState::new().hash_one((std::process::id(), SystemTime::now())) | 1
+}
+
+/// Has this thread draw from another sequence, in a child whose parent goes on with this one.
+pub(crate) fn begin_anew() {
+    STATE.set(0);
 }
 
 pub(crate) fn span_id() -> SpanId {

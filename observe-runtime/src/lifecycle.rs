@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
@@ -20,12 +21,13 @@ use crate::{
     clock::Anchor,
     collector::{Ask, Collector, left_out},
     context,
-    destination::{Delivered, Destination, Progress},
-    exit,
+    destination::{Delivered, Destination, Progress, quiet},
+    fork::{self, PerProcess},
     journal::{book, pool},
-    panic_text,
+    panic_text, process,
     report::{say, say_once},
     settings::Settings,
+    site::Site,
     switch,
 };
 
@@ -46,7 +48,18 @@ impl Runtime {
     }
 }
 
-static RUNTIME: OnceCell<Runtime> = OnceCell::new();
+static RUNTIME: PerProcess<OnceCell<Runtime>> = PerProcess::new(OnceCell::new());
+
+/// What a forked child begins with.
+struct ForChild {
+    settings: Settings,
+    destinations: Vec<Box<dyn Destination>>,
+}
+
+static FOR_CHILD: Mutex<Option<ForChild>> = Mutex::new(None);
+
+/// What it was set up to do first.
+static FIRST: PerProcess<OnceCell<SetUp>> = PerProcess::new(OnceCell::new());
 
 /// What the process was set to do.
 struct SetUp {
@@ -74,24 +87,33 @@ impl SetUp {
 /// and changes nothing; one with others does too, and says so on stderr. With recording switched off in `settings`, or
 /// without destinations, nothing begins: no thread, no file. If the system gives no thread, it says so on stderr and
 /// nothing is recorded.
+///
+/// A process that is forked from this one records too, to what [`Destination::for_child`] gives, unless it calls this
+/// itself before its first span.
 pub fn start(
     settings: &Settings,
     given: Vec<Box<dyn Destination>>,
     more: impl FnOnce() -> Vec<Box<dyn Destination>>,
 ) -> Guard {
-    static FIRST: OnceCell<SetUp> = OnceCell::new();
+    fork::take_new_child();
     let wanted = SetUp::new(settings, &given);
-    if !FIRST.get_or_init(|| SetUp::new(settings, &given)).is(&wanted) {
+    if !FIRST.get().get_or_init(|| SetUp::new(settings, &given)).is(&wanted) {
         say_once(
             "observe was set up already, with other settings or destinations, which stay: set it up once, in main",
         );
         return Guard { _private: () };
     }
-    let result = RUNTIME.get_or_try_init(|| begin(settings, given, more));
-    if let Err(Some(error)) = result {
+    let result = RUNTIME.get().get_or_try_init(|| begin(settings, given, more));
+    report(result.err());
+    Guard { _private: () }
+}
+
+/// Says that nothing begins, and why.
+fn report(error: Option<Option<std::io::Error>>) {
+    if let Some(Some(error)) = error {
+        switch::turn(false);
         say(&format!("no thread to record with: {error}; nothing is recorded"));
     }
-    Guard { _private: () }
 }
 
 /// The runtime; `Err(None)` if nothing is to be recorded.
@@ -112,6 +134,7 @@ fn begin(
         switch::turn(false);
         return Err(None);
     }
+    provide_for_child(settings, &destinations);
     let anchor = Anchor::new();
     if let Some(root) = destinations.iter().find_map(|d| d.journal()) {
         keep_journal(&root, settings, &anchor);
@@ -120,13 +143,45 @@ fn begin(
     let (sender, asks) = mpsc::channel();
     Collector::start(asks, destinations, settings.resource(), settings.keep, anchor).map_err(Some)?;
     panic_text::listen();
-    exit::on_exit(at_exit);
+    process::listen(fork::hooks(at_exit));
     pool::set_wait(settings.overflow_wait);
     capture::set_limit(settings.capture_limit);
     switch::set_sample_rates(settings.sample_rate, &settings.sample_rates);
     switch::turn_scores(settings.scores);
     switch::turn(true);
     Ok(Runtime { asks: Mutex::new(sender), pages })
+}
+
+/// Keeps what a child of this process can record to.
+fn provide_for_child(settings: &Settings, destinations: &[Box<dyn Destination>]) {
+    let provide = || destinations.iter().filter_map(|d| d.for_child()).collect();
+    let destinations = catch_unwind(AssertUnwindSafe(provide)).unwrap_or_default();
+    *FOR_CHILD.lock().unwrap_or_else(PoisonError::into_inner) =
+        Some(ForChild { settings: settings.clone(), destinations });
+}
+
+/// Leaves everything to the process from which this one was forked; for its only thread.
+pub(crate) fn begin_anew() {
+    RUNTIME.renew(OnceCell::new());
+    FIRST.renew(OnceCell::new());
+    GAVE_UP.store(false, Ordering::Relaxed);
+}
+
+/// Begins to record in a forked child.
+#[cold]
+pub(crate) fn start_again() {
+    // Locked for ever if the parent forked while it was about to begin.
+    let provided = FOR_CHILD.try_lock().ok().and_then(|mut provided| provided.take());
+    match provided {
+        Some(ForChild { settings, destinations }) if quiet::was_at_rest() => {
+            let begun = RUNTIME.get().get_or_try_init(|| begin(&settings, destinations, Vec::new));
+            report(begun.err());
+        }
+        _ => {
+            switch::turn(false);
+            say("nothing is recorded in this process: spans were being written for long when it was forked");
+        }
+    }
 }
 
 /// The page that shows the trace in which the calling code runs, at the first destination that has one. `None` outside
@@ -151,7 +206,7 @@ pub fn trace_url_for(id: TraceId) -> Option<String> {
 
 /// The name of each destination that has a page for the trace `id`, with the page's address.
 pub fn trace_urls_for(id: TraceId) -> Vec<(String, String)> {
-    let pages = RUNTIME.get().map_or(&[][..], |runtime| &runtime.pages);
+    let pages = RUNTIME.get().get().map_or(&[][..], |runtime| &runtime.pages);
     let url = |page: &str| page.replace("{trace_id}", &id.to_string());
     pages.iter().map(|(name, page)| (name.clone(), url(page))).collect()
 }
@@ -162,6 +217,7 @@ fn keep_journal(root: &Path, settings: &Settings, anchor: &Anchor) {
         book::open();
         book::note(Kind::Resource, 0, &settings.resource());
         anchor.leave_note();
+        Site::leave_notes();
     }
 }
 
@@ -194,7 +250,7 @@ impl Drop for Guard {
 fn at_exit() {
     flush(if GAVE_UP.load(Ordering::Relaxed) { AFTER_GIVING_UP } else { AT_EXIT });
     switch::turn(false);
-    if let Some(runtime) = RUNTIME.get() {
+    if let Some(runtime) = RUNTIME.get().get() {
         let (reply, closed) = mpsc::channel();
         runtime.ask(Ask::Close(reply));
         let _ = closed.recv_timeout(AT_EXIT);
@@ -223,7 +279,7 @@ pub struct Report {
 pub fn flush(timeout: Duration) -> Report {
     let deadline = Instant::now() + timeout;
     let dropped = pool::dropped();
-    let Some(runtime) = RUNTIME.get() else {
+    let Some(runtime) = RUNTIME.get().get() else {
         return Report { complete: true, ..Report::default() };
     };
     let (reply, answer) = mpsc::channel();

@@ -2,8 +2,10 @@
 
 use std::{
     borrow::Cow,
+    cell::Cell,
+    mem::ManuallyDrop,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, AtomicU32, Ordering},
     },
 };
@@ -83,6 +85,16 @@ impl Key {
 
 static SITES: Mutex<Vec<&'static Site>> = Mutex::new(Vec::new());
 
+thread_local! {
+    /// Held while the thread forks, so that the child's copy is whole and unlocked. No destructor: a thread may fork late.
+    static HELD: Cell<ManuallyDrop<Option<MutexGuard<'static, Vec<&'static Site>>>>> =
+        const { Cell::new(ManuallyDrop::new(None)) };
+}
+
+fn sites() -> MutexGuard<'static, Vec<&'static Site>> {
+    SITES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Site {
     /// A site that gets its number when it is first reached.
     pub const fn new(
@@ -115,7 +127,7 @@ impl Site {
 
     #[cold]
     fn register(&'static self) -> u32 {
-        let mut sites = SITES.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sites = sites();
         let known = self.number.load(Ordering::Relaxed);
         if known != 0 {
             return known;
@@ -128,9 +140,26 @@ impl Site {
         number
     }
 
+    /// Leaves notes on all that have a number, for a journal that begins later.
+    pub(crate) fn leave_notes() {
+        for (n, site) in sites().iter().enumerate() {
+            book::note(Kind::Site, n as u64 + 1, &site.note);
+        }
+    }
+
+    /// Keeps others from changing the list until [`Site::let_go`] on this thread.
+    pub(crate) fn hold() {
+        HELD.with(|held| held.set(ManuallyDrop::new(Some(sites()))));
+    }
+
+    /// Ends [`Site::hold`].
+    pub(crate) fn let_go() {
+        HELD.with(|held| drop(ManuallyDrop::into_inner(held.replace(ManuallyDrop::new(None)))));
+    }
+
     /// Copies to `known` the sites that it does not have yet, so that `known[number - 1]` is the site.
     pub(crate) fn learn(known: &mut Vec<&'static Site>) {
-        let sites = SITES.lock().unwrap_or_else(PoisonError::into_inner);
+        let sites = sites();
         known.extend_from_slice(sites.get(known.len()..).unwrap_or_default());
     }
 }

@@ -65,6 +65,11 @@ pub enum Error {
     /// A page cursor that this list did not give out.
     #[error("the page cursor is not valid: start again from the first page")]
     Cursor,
+    /// The process was forked while its parent had a store open.
+    #[error(
+        "cannot open {0} in this process, because the one from which it was forked had a database open: close stores before you fork"
+    )]
+    Inherited(PathBuf),
     /// Anything else that SQLite reports.
     #[error("the database {path} failed ({source}): if it happens again, report it")]
     Sqlite {

@@ -52,6 +52,10 @@ impl Destination for Console {
         "console"
     }
 
+    fn for_child(&self) -> Option<Box<dyn Destination>> {
+        Some(Box::new(Self::new()))
+    }
+
     fn record(&mut self, span: &Span<'_>) {
         let spans = self.traces.entry(span.trace_id).or_default();
         if spans.is_empty() {

@@ -6,6 +6,7 @@ mod memory;
 mod otlp;
 mod progress;
 mod queue;
+pub(crate) mod quiet;
 
 pub use console::Console;
 pub use memory::Memory;
@@ -46,6 +47,12 @@ pub trait Destination: Send {
     /// The address of the page that shows a trace, with `{trace_id}` in place of the id; `None` if there is none. Asked
     /// once, before [`Destination::begin`].
     fn trace_page(&self) -> Option<String> {
+        None
+    }
+
+    /// The same for a process that is forked from this one, which shares no lock, no connection and no thread with it;
+    /// asked for when recording begins. `None`, unless it is implemented: the child records nothing here.
+    fn for_child(&self) -> Option<Box<dyn Destination>> {
         None
     }
 

@@ -160,6 +160,10 @@ impl Destination for Otlp {
         }
     }
 
+    fn for_child(&self) -> Option<Box<dyn Destination>> {
+        Some(Box::new(Self::new(self.settings.clone())))
+    }
+
     fn record(&mut self, span: &Span<'_>) {
         // A receiver that knows no running spans would show one without an end.
         if span.end.is_some() && self.has_room_for(1) {

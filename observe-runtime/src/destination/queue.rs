@@ -2,9 +2,10 @@
 
 use std::{
     mem,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
         mpsc::{self, Receiver, Sender},
     },
@@ -14,7 +15,7 @@ use std::{
 
 use observe_model::{Json, Metric, Record, Resource, Score, Span};
 
-use super::{Destination, Progress};
+use super::{Destination, Progress, quiet};
 use crate::report::Once;
 
 /// Bytes of spans that may wait for a sink before new ones are dropped.
@@ -46,6 +47,18 @@ pub trait Sink: Send + 'static {
 
     /// The address of the page that shows a trace; see [`Destination::trace_page`].
     fn trace_page(&self) -> Option<String> {
+        None
+    }
+
+    /// Closes what a process that is forked from this one must not share, like a connection; the next write opens it
+    /// again. Called before each fork, on the thread that forks, while nothing is written.
+    fn close(&mut self) {}
+
+    /// The same for a process that is forked from this one; see [`Destination::for_child`].
+    fn for_child(&self) -> Option<Self>
+    where
+        Self: Sized,
+    {
         None
     }
 
@@ -151,28 +164,34 @@ impl<S: Sink> Queue<S> {
     }
 }
 
+/// Uses the sink while the process does not fork.
+fn with<S: Sink, R>(sink: &Mutex<S>, use_sink: impl FnOnce(&mut S) -> R) -> R {
+    let _working = quiet::working();
+    use_sink(&mut sink.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 /// The worker: writes batch after batch until the queue is gone.
 fn work(
-    mut sink: impl Sink,
+    sink: &Mutex<impl Sink>,
     resource: &Resource,
     batches: &Receiver<Batch>,
     waiting: &AtomicUsize,
     progress: &Progress,
 ) {
-    let said = Once::new();
+    let (said, name) = (Once::new(), with(sink, |sink| sink.name()));
     // A panic here is as one in `write`: the sink is tried again with the first batch.
-    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sink.begin()));
+    let _ = catch_unwind(AssertUnwindSafe(|| with(sink, |sink| sink.begin())));
     progress.set_begins(false);
     for batch in batches {
         let count = batch.len();
-        let result =
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| batch.write(&mut sink, resource)))
-                .unwrap_or_else(|_| Err("it panicked while writing".to_owned()));
+        let write = || with(sink, |sink| batch.write(sink, resource));
+        let result = catch_unwind(AssertUnwindSafe(write))
+            .unwrap_or_else(|_| Err("it panicked while writing".to_owned()));
         waiting.fetch_sub(batch.bytes, Ordering::Relaxed);
         progress.update(|counts| match result {
             Ok(()) => counts.sent += count,
             Err(error) => {
-                said.say(&format!("destination {}: {error}", sink.name()));
+                said.say(&format!("destination {name}: {error}"));
                 counts.failed += count;
                 counts.error = Some(error);
             }
@@ -187,13 +206,19 @@ impl<S: Sink> Destination for Queue<S> {
 
     fn begin(&mut self, resource: &Resource) {
         let Some(sink) = self.sink.take() else { return };
+        let sink = Arc::new(Mutex::new(sink));
+        let weak: Weak<Mutex<S>> = Arc::downgrade(&sink);
+        quiet::register(weak);
         let (sender, batches) = mpsc::channel();
         let (working, done) = mpsc::channel();
         let (resource, waiting, progress) =
             (resource.clone(), Arc::clone(&self.waiting), Arc::clone(&self.progress));
         self.progress.set_begins(true);
         let spawned = thread::Builder::new().name(format!("observe-{}", self.name)).spawn(move || {
-            work(sink, &resource, &batches, &waiting, &progress);
+            work(&sink, &resource, &batches, &waiting, &progress);
+            // Closes what it holds open.
+            let _working = quiet::working();
+            drop(sink);
             drop::<Sender<()>>(working);
         });
         match spawned {
@@ -215,6 +240,11 @@ impl<S: Sink> Destination for Queue<S> {
 
     fn trace_page(&self) -> Option<String> {
         self.sink.as_ref().and_then(S::trace_page)
+    }
+
+    fn for_child(&self) -> Option<Box<dyn Destination>> {
+        let sink = self.sink.as_ref()?.for_child()?;
+        Some(Box::new(Self::new(sink)))
     }
 
     fn record(&mut self, span: &Span<'_>) {

@@ -13,12 +13,19 @@ use super::{
     chunk::Tail,
     pool::{self, Class},
 };
+use crate::fork::PerProcess;
 
 /// The chunks; the last one is written.
-static BOOK: Mutex<Vec<Tail>> = Mutex::new(Vec::new());
+static BOOK: PerProcess<Mutex<Vec<Tail>>> = PerProcess::new(Mutex::new(Vec::new()));
 
 /// Whether anybody could ever read it.
 static OPEN: AtomicBool = AtomicBool::new(false);
+
+/// Leaves it to the process from which this one was forked.
+pub(super) fn begin_anew() {
+    BOOK.renew(Mutex::default());
+    OPEN.store(false, Ordering::Relaxed);
+}
 
 /// Begins to take notes.
 pub(crate) fn open() {
@@ -33,7 +40,7 @@ pub(crate) fn note(kind: Kind, id: u64, value: &impl Serialize) {
     let Ok(json) = serde_json::to_vec(value) else { return };
     let len = HEADER + 8 + json.len();
     let whole = len.next_multiple_of(ALIGN);
-    let mut book = BOOK.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut book = BOOK.get().lock().unwrap_or_else(PoisonError::into_inner);
     if book.last().is_none_or(|tail| tail.room() < whole) {
         let Some(tail) = pool::take(whole, Class::Follow) else { return };
         book.push(tail);

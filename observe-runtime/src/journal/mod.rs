@@ -15,3 +15,10 @@ mod writer;
 
 pub(crate) use chunk::{Chunk, Tail};
 pub(crate) use writer::{Draft, Lost, is_capturing, unrecorded};
+
+/// Leaves everything to the process from which this one was forked; for its only thread.
+pub(crate) fn begin_anew() {
+    writer::leave_chunk();
+    pool::begin_anew();
+    book::begin_anew();
+}

@@ -17,6 +17,10 @@ use super::{
     chunk::{Chunk, Segment, Tail},
     directory::Directory,
 };
+use crate::{
+    fork::{self, PerProcess},
+    lifecycle,
+};
 
 /// Size of a chunk; a payload that does not fit gets a larger one of its own.
 pub(crate) const CHUNK: usize = 64 * 1024;
@@ -54,19 +58,7 @@ struct Pool {
     collector: Option<Thread>,
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool {
-    free: Vec::new(),
-    taken: Vec::new(),
-    used: 0,
-    unseen: 0,
-    sequence: 0,
-    directory: None,
-    problem: None,
-    collector: None,
-});
-
-/// Told of every chunk that is given back.
-static FREED: Condvar = Condvar::new();
+static POOL: PerProcess<(Mutex<Pool>, Condvar)> = PerProcess::new((Mutex::new(Pool::new()), Condvar::new()));
 
 /// How long a thread waits for room before its new span is dropped.
 static WAIT_MILLIS: AtomicU64 = AtomicU64::new(0);
@@ -81,7 +73,24 @@ static PAYLOADS_LOST: AtomicU64 = AtomicU64::new(0);
 static ASLEEP: AtomicBool = AtomicBool::new(false);
 
 fn pool() -> MutexGuard<'static, Pool> {
-    POOL.lock().unwrap_or_else(PoisonError::into_inner)
+    POOL.get().0.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Told of every chunk that is given back.
+fn freed() -> &'static Condvar {
+    &POOL.get().1
+}
+
+/// Leaves everything to the process from which this one was forked; for its only thread.
+pub(super) fn begin_anew() {
+    // The file that this process shares would keep the parent's directory locked when the parent is gone.
+    if let Ok(mut parents) = POOL.get().0.try_lock() {
+        parents.directory = None;
+    }
+    POOL.renew((Mutex::new(Pool::new()), Condvar::new()));
+    DROPPED.store(0, Ordering::Relaxed);
+    PAYLOADS_LOST.store(0, Ordering::Relaxed);
+    ASLEEP.store(false, Ordering::Relaxed);
 }
 
 /// Whether an entry can be left out when memory is short.
@@ -94,6 +103,19 @@ pub(crate) enum Class {
 }
 
 impl Pool {
+    const fn new() -> Self {
+        Self {
+            free: Vec::new(),
+            taken: Vec::new(),
+            used: 0,
+            unseen: 0,
+            sequence: 0,
+            directory: None,
+            problem: None,
+            collector: None,
+        }
+    }
+
     /// A new segment: a file where there is a directory for it, else plain memory.
     fn segment(&mut self, len: usize) -> Option<Segment> {
         if let Some(directory) = &mut self.directory {
@@ -126,6 +148,9 @@ pub(crate) fn take(need: usize, class: Class) -> Option<Tail> {
 
 /// [`take`], with the reader's handle.
 pub(crate) fn take_with_chunk(need: usize, class: Class) -> Option<(Tail, Arc<Chunk>)> {
+    if fork::take_new_child() {
+        lifecycle::start_again();
+    }
     let need = need.checked_add(observe_wire::journal::chunk::HEADER)?;
     let capacity = need.checked_next_multiple_of(CHUNK)?;
     let limit = match class {
@@ -167,7 +192,7 @@ fn wait_for(mut pool: MutexGuard<'static, Pool>, used: usize) -> MutexGuard<'sta
     if let Some(collector) = &pool.collector {
         collector.unpark();
     }
-    match FREED.wait_timeout_while(pool, limit, |pool| pool.used > used) {
+    match freed().wait_timeout_while(pool, limit, |pool| pool.used > used) {
         Ok((waited, _)) => pool = waited,
         Err(poisoned) => pool = poisoned.into_inner().0,
     }
@@ -195,7 +220,7 @@ pub(crate) fn give_back(mut chunk: Chunk) {
         pool.free.push(chunk);
     }
     drop(pool);
-    FREED.notify_all();
+    freed().notify_all();
 }
 
 /// Whether the journal is far from full.

@@ -1,6 +1,9 @@
 //! The host's side of the journal: one entry at a time, into the thread's own chunk.
 
-use std::{cell::Cell, mem::ManuallyDrop};
+use std::{
+    cell::Cell,
+    mem::{self, ManuallyDrop},
+};
 
 use observe_wire::journal::entry::{self, HEADER, Kind};
 
@@ -308,6 +311,14 @@ pub(crate) fn unrecorded<R>(capture: impl FnOnce() -> R) -> R {
     // Within another capture, that one goes on.
     let _busy = (!was_busy).then_some(Busy);
     capture()
+}
+
+/// Lets go of the thread's chunk without a word: it belongs to the process from which this one was forked.
+pub(super) fn leave_chunk() {
+    LOCAL.with(|local| {
+        mem::forget(local.replace_tail(None));
+        local.stamp.set(0);
+    });
 }
 
 /// Whether this thread is writing an entry: a panic now is one of a captured value.

@@ -3,6 +3,7 @@
 mod cells;
 mod cursor;
 mod ingest;
+mod inherited;
 mod lists;
 mod open;
 mod pages;
@@ -31,6 +32,8 @@ pub struct SqliteStore {
     _lock: Option<File>,
     set_aside: Option<PathBuf>,
     writes: u64,
+    /// Behind the connection, which is closed first.
+    _opened: inherited::Opened,
 }
 
 impl SqliteStore {

@@ -16,6 +16,7 @@ use std::{
 use observe_model::Timestamp;
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
+use super::inherited::Opened;
 use super::{SqliteStore, schema};
 use crate::Error;
 
@@ -36,11 +37,12 @@ pub(super) enum Check {
 }
 
 pub(super) fn for_writing(path: &Path, check: Check) -> Result<SqliteStore, Error> {
+    let opened = Opened::new(path)?;
     create_directory(path)?;
     let lock = open_lock(path)?;
     lock.lock_shared().map_err(|e| Error::directory(parent(path), e))?;
     match connect(path, check) {
-        Ok(connection) => Ok(store(connection, path, Some(lock), None)),
+        Ok(connection) => Ok(store(connection, path, Some(lock), None, opened)),
         Err(Error::Corrupt(_)) => {
             lock_alone(&lock, path, BUSY)?;
             // Another process may have been quicker and set it aside already.
@@ -52,7 +54,7 @@ pub(super) fn for_writing(path: &Path, check: Check) -> Result<SqliteStore, Erro
                 other => (other?, None),
             };
             lock.unlock().and_then(|()| lock.lock_shared()).map_err(|e| Error::directory(parent(path), e))?;
-            Ok(store(connection, path, Some(lock), aside))
+            Ok(store(connection, path, Some(lock), aside, opened))
         }
         Err(other) => Err(other),
     }
@@ -62,6 +64,7 @@ pub(super) fn for_reading(path: &Path) -> Result<SqliteStore, Error> {
     if !path.try_exists().map_err(|e| Error::directory(parent(path), e))? {
         return Err(Error::Missing(path.to_owned()));
     }
+    let opened = Opened::new(path)?;
     let open = || -> Result<Connection, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(|e| Error::sqlite(path, e))?;
@@ -76,12 +79,18 @@ pub(super) fn for_reading(path: &Path) -> Result<SqliteStore, Error> {
         drop(SqliteStore::open(path)?);
         connection = open()?;
     }
-    Ok(store(connection, path, None, None))
+    Ok(store(connection, path, None, None, opened))
 }
 
-fn store(connection: Connection, path: &Path, lock: Option<File>, set_aside: Option<PathBuf>) -> SqliteStore {
+fn store(
+    connection: Connection,
+    path: &Path,
+    lock: Option<File>,
+    set_aside: Option<PathBuf>,
+    opened: Opened,
+) -> SqliteStore {
     connection.set_prepared_statement_cache_capacity(32);
-    SqliteStore { connection, path: path.to_owned(), _lock: lock, set_aside, writes: 0 }
+    SqliteStore { connection, path: path.to_owned(), _lock: lock, set_aside, writes: 0, _opened: opened }
 }
 
 /// Opens the file, makes sure that it is ours and sound, and brings it up to date.
