@@ -22,11 +22,34 @@
 //! - [`span`] and [`agent`] record a block of code as `#[observe]` does a function; [`trace_context`] says in which trace.
 //! - [`current_span`] adds to the span that is open, [`current_trace`] to its trace; [`score`] judges either, [`metric`]
 //!   leaves a number with it; [`current_trace_id`] and [`current_span_id`] name it.
-//! - [`ObserveExt::in_current_span`], [`carry`] and, with tokio, [`spawn`] and [`spawn_blocking`] take the context to
-//!   other tasks and threads.
+//! - [`ObserveExt::in_current_span`], [`carry`], [`current_context`], [`mod@thread`] and, with tokio, [`spawn`],
+//!   [`spawn_blocking`] and [`JoinSet`] take the context to other tasks and threads; [`propagate`] to other processes.
 //! - [`init`] begins to record, [`builder`] does so with settings from code, [`flush`] says what became of the spans.
 //! - [`trace_url`] names the page that shows the current trace.
 //! - [`destination`] holds the places that spans can be sent to, and the trait for one of your own.
+//!
+//! # Across services
+//!
+//! With the features `http` and `tower`, a trace goes from service to service in the headers of requests. See [`propagate`].
+//!
+//! ```
+//! use observe::{observe, propagate::{ExtractLayer, inject}};
+//!
+//! /// Called: what it begins is a part of the caller's trace.
+//! #[observe]
+//! async fn chat() -> &'static str {
+//!     "hello"
+//! }
+//! let app: axum::Router = axum::Router::new().route("/chat", axum::routing::post(chat)).layer(ExtractLayer);
+//!
+//! /// Calls: whoever is called hears of the trace.
+//! #[observe(skip(client))]
+//! async fn ask(client: &reqwest::Client, url: &str) -> reqwest::Result<String> {
+//!     let mut headers = reqwest::header::HeaderMap::new();
+//!     inject(&mut headers);
+//!     client.post(url).headers(headers).send().await?.text().await
+//! }
+//! ```
 //!
 //! # Features
 //!
@@ -34,7 +57,9 @@
 //! |---|---|
 //! | `local` (default) | the SQLite file that the `observe` command shows |
 //! | `otlp` (default) | the OTLP destination |
-//! | `tokio` (default) | `spawn` and `spawn_blocking` |
+//! | `tokio` (default) | `spawn`, `spawn_blocking`, `spawn_local` and `JoinSet` |
+//! | `http` | `propagate` for the headers of the `http` package: reqwest, hyper, axum |
+//! | `tower` | a layer for axum and other `tower` services |
 //! | `off` | compiles all of it out |
 //!
 //! A library that annotates its functions depends on this crate without default features; whether anything is recorded is
@@ -50,14 +75,15 @@ mod setup;
 
 pub use observe_macros::observe;
 pub use observe_runtime::{
-    AgentScope, Cost, Details, Event, Failure, Guard, InSpan, Json, Level, Link, Metric, NewMetric, NewScore,
-    Number, ObserveExt, Prompt, Report, Scope, ScopeGuard, Scoped, Score, ScoreValue, Span, SpanHandle,
-    SpanId, SpanName, SpanScope, SpanType, State, Status, Target, TraceHandle, TraceId, Usage, agent,
-    attributes, carry, current_span, current_span_id, current_trace, current_trace_id, destination, flush,
-    metric, score, session, span, trace_context, trace_url, trace_url_for, trace_urls_for,
+    AgentScope, Cost, CurrentContext, Details, Event, Failure, Guard, InSpan, Json, Level, Link, Metric,
+    NewMetric, NewScore, Number, ObserveExt, Prompt, Report, Scope, ScopeGuard, Scoped, Score, ScoreValue,
+    Span, SpanHandle, SpanId, SpanName, SpanScope, SpanType, State, Status, Target, TraceHandle, TraceId,
+    Usage, agent, attributes, carry, current_context, current_span, current_span_id, current_trace,
+    current_trace_id, destination, flush, metric, propagate, score, session, span, thread, trace_context,
+    trace_url, trace_url_for, trace_urls_for,
 };
 #[cfg(feature = "tokio")]
-pub use observe_runtime::{spawn, spawn_blocking};
+pub use observe_runtime::{JoinSet, spawn, spawn_blocking, spawn_local};
 
 pub use setup::{Builder, builder, init};
 

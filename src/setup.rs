@@ -167,6 +167,19 @@ impl Builder {
         self
     }
 
+    /// Which baggage becomes attributes of spans, and which of these are sent as baggage: names, or beginnings of names
+    /// that end in `*`. See [`propagate`](crate::propagate).
+    pub fn baggage_keys<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.settings.baggage_keys = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whether [`inject`](crate::propagate::inject) sends baggage. It goes to everybody who is called.
+    pub fn send_baggage(mut self, send: bool) -> Self {
+        self.settings.send_baggage = send;
+        self
+    }
+
     /// Says on stderr what the library does.
     pub fn debug(mut self, debug: bool) -> Self {
         self.settings.debug = debug;

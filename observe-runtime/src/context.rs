@@ -16,6 +16,7 @@ use observe_model::{SpanId, TraceAttributes, TraceId};
 
 use crate::{
     ids,
+    propagate::{self, Carried, Inherited},
     scope::{self, Lazy},
     switch,
 };
@@ -143,8 +144,30 @@ impl Context {
         {
             return self.inside(root);
         }
+        match propagate::inherited() {
+            Some(inherited) if self.span == 0 => self.below(inherited, name),
+            _ => self.in_new_trace(name),
+        }
+    }
+
+    fn in_new_trace(self, name: &str) -> Self {
         let trace = ids::trace_id();
         self.in_trace(trace, switch::is_sampled(trace, name))
+    }
+
+    /// The same where the process's environment says that roots belong.
+    #[cold]
+    fn below(self, inherited: &Inherited, name: &str) -> Self {
+        let mut inside = match inherited.context {
+            place if place.has_trace() => Self { stamp: self.stamp, ..place },
+            _ => self.in_new_trace(name),
+        };
+        if let Some(stamp) = inherited.stamp.as_ref().filter(|_| self.stamp == 0) {
+            // It may lie there when the trace has ended: without its number nobody reads it.
+            drop(replace_stamp(Some(Arc::clone(stamp))));
+            inside.stamp = stamp.number;
+        }
+        inside
     }
 
     /// The same inside `root`, which has begun; a parent that was given stays.
@@ -178,17 +201,29 @@ pub(crate) struct Stamp {
     pub(crate) encoded: Vec<u8>,
     /// The root that begins with the first span, where a context says that there is one.
     lazy: Option<Arc<Lazy>>,
+    /// What came with the trace from outside.
+    pub(crate) carried: Option<Arc<Carried>>,
 }
 
 impl Stamp {
     /// `None` if there is nothing to stamp.
-    fn new(attributes: TraceAttributes, lazy: Option<Arc<Lazy>>) -> Option<Arc<Self>> {
+    fn new(
+        attributes: TraceAttributes,
+        lazy: Option<Arc<Lazy>>,
+        carried: Option<Arc<Carried>>,
+    ) -> Option<Arc<Self>> {
         static NUMBERS: AtomicU64 = AtomicU64::new(1);
-        if attributes.is_empty() && lazy.is_none() {
+        if attributes.is_empty() && lazy.is_none() && carried.is_none() {
             return None;
         }
         let encoded = serde_json::to_vec(&attributes).unwrap_or_default();
-        Some(Arc::new(Self { number: NUMBERS.fetch_add(1, Ordering::Relaxed), attributes, encoded, lazy }))
+        Some(Arc::new(Self {
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            attributes,
+            encoded,
+            lazy,
+            carried,
+        }))
     }
 }
 
@@ -253,6 +288,16 @@ pub(crate) fn set(context: Context) {
     CURRENT.with(|slot| slot.context.set(context));
 }
 
+/// Notes that the current span is not open in this process, which was forked from the one that began it. What a guard put
+/// in force stays as it is, since the guard looks for it.
+pub(crate) fn leave_process() {
+    let mut here = current();
+    if here.span != 0 && here.flags & GUARDED == 0 {
+        here.flags |= GIVEN;
+        set(here);
+    }
+}
+
 /// Puts `stamp` in force and gives the one before; whoever calls this restores it.
 pub(crate) fn replace_stamp(stamp: Option<Arc<Stamp>>) -> Option<Arc<Stamp>> {
     CURRENT.with(|slot| ManuallyDrop::into_inner(slot.stamp.replace(ManuallyDrop::new(stamp))))
@@ -276,7 +321,7 @@ pub(crate) fn stamp(number: u64) -> Option<Arc<Stamp>> {
 }
 
 /// A context with the attributes that belong to it: what scopes, futures and closures carry.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ambient {
     pub(crate) context: Context,
     pub(crate) stamp: Option<Arc<Stamp>>,
@@ -288,19 +333,24 @@ impl Ambient {
         Self { context: settled(), stamp: current_stamp() }
     }
 
-    /// The same with `attributes` laid over those in force.
-    pub(crate) fn stamped(self, attributes: &TraceAttributes) -> Self {
-        let mut merged = self.stamp.as_ref().map_or_else(TraceAttributes::default, |s| s.attributes.clone());
+    /// The same with `attributes` laid over those in force, and with what came along from outside, if it did.
+    pub(crate) fn stamped(self, attributes: &TraceAttributes, carried: Option<Arc<Carried>>) -> Self {
+        let inherited = propagate::inherited().and_then(|inherited| inherited.stamp.as_ref());
+        let is_nowhere = carried.is_none() && !self.context.has_trace();
+        let base = self.stamp.as_ref().or(inherited.filter(|_| is_nowhere));
+        let mut merged = base.map_or_else(TraceAttributes::default, |base| base.attributes.clone());
         merged.merge(attributes);
-        let lazy = self.stamp.as_ref().and_then(|stamp| stamp.lazy.clone());
-        self.with_stamp(Stamp::new(merged, lazy))
+        let lazy = base.and_then(|base| base.lazy.clone());
+        let carried = carried.or_else(|| base.and_then(|base| base.carried.clone()));
+        self.with_stamp(Stamp::new(merged, lazy, carried))
     }
 
     /// The same, outside of any trace until `lazy` begins.
     pub(crate) fn lazy(mut self, lazy: Arc<Lazy>) -> Self {
         let attributes = self.stamp.as_ref().map_or_else(TraceAttributes::default, |s| s.attributes.clone());
+        let carried = self.stamp.as_ref().and_then(|stamp| stamp.carried.clone());
         self.context = Context { flags: LAZY, ..Context::NONE };
-        self.with_stamp(Stamp::new(attributes, Some(lazy)))
+        self.with_stamp(Stamp::new(attributes, Some(lazy), carried))
     }
 
     fn with_stamp(mut self, stamp: Option<Arc<Stamp>>) -> Self {
@@ -354,11 +404,11 @@ mod tests {
 
     #[test]
     fn entering_restores_what_was_in_force_also_when_it_unwinds() {
-        let mut outer = Ambient::current().stamped(&session("outer"));
+        let mut outer = Ambient::current().stamped(&session("outer"), None);
         {
             let _outer = outer.enter();
             assert_eq!(in_force().as_deref(), Some("outer"));
-            let mut inner = Ambient::current().stamped(&session("inner"));
+            let mut inner = Ambient::current().stamped(&session("inner"), None);
             let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 let _inner = inner.enter();
                 assert_eq!(in_force().as_deref(), Some("inner"));

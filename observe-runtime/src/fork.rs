@@ -11,7 +11,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use crate::{destination::quiet, ids, journal, lifecycle, process::Hooks, site::Site};
+use crate::{context, destination::quiet, ids, journal, lifecycle, process::Hooks, propagate, site::Site};
 
 /// A value of which a forked process gets another one, made by [`PerProcess::renew`]. The former stay as they are.
 pub(crate) struct PerProcess<T> {
@@ -69,8 +69,10 @@ fn forked() {
 fn in_child() {
     forked();
     quiet::begin_anew();
+    context::leave_process();
     ids::begin_anew();
     journal::begin_anew();
+    propagate::begin_anew();
     lifecycle::begin_anew();
     NEW_CHILD.store(true, Ordering::Relaxed);
 }

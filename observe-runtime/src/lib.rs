@@ -19,6 +19,7 @@ mod journal;
 mod lifecycle;
 mod panic_text;
 mod process;
+pub mod propagate;
 mod record;
 mod report;
 mod scope;
@@ -27,9 +28,9 @@ mod site;
 mod span;
 mod switch;
 
-pub use carry::{InSpan, ObserveExt, carry};
+pub use carry::{CurrentContext, InSpan, ObserveExt, carry, current_context, thread};
 #[cfg(feature = "tokio")]
-pub use carry::{spawn, spawn_blocking};
+pub use carry::{JoinSet, spawn, spawn_blocking, spawn_local};
 pub use lifecycle::{Guard, Report, flush, start, trace_url, trace_url_for, trace_urls_for};
 pub use observe_model::{
     Cost, Details, Event, Failure, Json, Level, Link, Metric, Number, Prompt, Record, Resource, Score,

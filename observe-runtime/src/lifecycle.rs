@@ -24,7 +24,7 @@ use crate::{
     destination::{Delivered, Destination, Progress, quiet},
     fork::{self, PerProcess},
     journal::{book, pool},
-    panic_text, process,
+    panic_text, process, propagate,
     report::{say, say_once},
     settings::Settings,
     site::Site,
@@ -148,6 +148,7 @@ fn begin(
     capture::set_limit(settings.capture_limit);
     switch::set_sample_rates(settings.sample_rate, &settings.sample_rates);
     switch::turn_scores(settings.scores);
+    propagate::set_up(settings);
     switch::turn(true);
     Ok(Runtime { asks: Mutex::new(sender), pages })
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use observe_model::{SpanId, TraceAttributes, TraceId};
+use observe_wire::w3c::TraceParent;
 
 use crate::{
     context::{self, Ambient, Context, Stamp},
+    propagate::Carried,
     switch,
 };
 
@@ -49,7 +51,10 @@ impl<Id: Copy> MaybeId<Id> for &Option<Id> {
 pub struct Place {
     trace: Option<TraceId>,
     parent: Option<SpanId>,
+    /// Whether the trace is recorded, where another process decided that.
+    is_sampled: Option<bool>,
     pub(crate) attributes: TraceAttributes,
+    pub(crate) carried: Option<Arc<Carried>>,
 }
 
 impl Place {
@@ -94,14 +99,29 @@ impl Place {
         if self.attributes.is_empty() {
             return (at, None);
         }
-        let inner = Ambient::current().stamped(&self.attributes);
+        let inner = self.stamp(Ambient::current());
         at.stamp = inner.context.stamp;
         (at, Some(context::replace_stamp(inner.stamp)))
     }
 
+    /// Under a span of another process, which says whether its trace is recorded.
+    pub(crate) fn remote(mut self, parent: TraceParent) -> Self {
+        (self.trace, self.parent) = (Some(parent.trace_id), Some(parent.parent_id));
+        self.is_sampled = Some(parent.sampled);
+        self
+    }
+
+    /// `ambient` with its attributes, and what came along with them.
+    pub(crate) fn stamp(&self, ambient: Ambient) -> Ambient {
+        if self.attributes.is_empty() && self.carried.is_none() {
+            return ambient;
+        }
+        ambient.stamped(&self.attributes, self.carried.clone())
+    }
+
     /// Whether it leaves everything to the context.
     pub(crate) fn is_empty(&self) -> bool {
-        self.trace.is_none() && self.parent.is_none() && self.attributes.is_empty()
+        self.trace.is_none() && self.parent.is_none() && self.attributes.is_empty() && self.carried.is_none()
     }
 
     /// The context in which a span begins: its trace, with its parent as the span. `name` is what the span is called, if
@@ -114,9 +134,10 @@ impl Place {
             // Without a trace around it, the span there is a parent that was given.
             let parent = outer.span().filter(|_| !outer.has_trace());
             context = context.in_span(None);
-            context = match name {
-                None if switch::goes_by_name() => context.in_undecided_trace(trace),
-                name => context.in_trace(trace, switch::is_sampled(trace, name.unwrap_or_default())),
+            context = match (self.is_sampled, name) {
+                (Some(is_sampled), _) => context.in_trace(trace, is_sampled),
+                (None, None) if switch::goes_by_name() => context.in_undecided_trace(trace),
+                (None, name) => context.in_trace(trace, switch::is_sampled(trace, name.unwrap_or_default())),
             };
             context = parent.map_or(context, |parent| context.under(parent));
         }

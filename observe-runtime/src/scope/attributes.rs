@@ -6,7 +6,10 @@ use observe_model::{SpanId, TraceId};
 use serde::Serialize;
 
 use super::{Plan, ScopeGuard, Scoped, runs, stamps};
-use crate::{call::MaybeId, capture, settings, switch};
+use crate::{
+    call::{MaybeId, Place},
+    capture, settings, switch,
+};
 
 /// Opens a session: every span that begins inside its scope belongs to it.
 ///
@@ -70,6 +73,10 @@ pub struct Scope {
 }
 
 impl Scope {
+    pub(crate) fn of_place(place: Place) -> Self {
+        Self { plan: Plan::of_place(place) }
+    }
+
     runs!();
     stamps!();
     stamps!(session);

@@ -61,9 +61,7 @@ impl Plan {
             return Running { ambient, open: Open::Nothing, inside: false };
         }
         let name = self.span.as_ref().map(NewSpan::name);
-        if !self.place.attributes.is_empty() {
-            ambient = ambient.stamped(&self.place.attributes);
-        }
+        ambient = self.place.stamp(ambient);
         ambient.context = self.place.resolve(ambient.context, name);
         if let Some(name) = name {
             ambient.context = ambient.context.decided(name);

@@ -45,6 +45,11 @@ pub struct Settings {
     pub capture_limit: usize,
     /// How long a thread waits for room before a new span is dropped and counted because the journal is full. Default 0.
     pub overflow_wait: Duration,
+    /// Which baggage becomes attributes of spans, and which attributes are sent as baggage: names, or beginnings of names
+    /// that end in `*`. Default `session.id`, `user.id` and `langfuse_*`.
+    pub baggage_keys: Vec<String>,
+    /// Whether [`inject`](crate::propagate::inject) sends baggage. Default false.
+    pub send_baggage: bool,
     /// Says on stderr what it does. Default false.
     pub debug: bool,
 }
@@ -97,9 +102,7 @@ impl Settings {
         Self {
             enabled: enabled.or(disabled.map(|disabled| !disabled)).unwrap_or(true),
             scores: from.parsed("OBSERVE_SCORES", parse::BOOLEAN, parse::boolean).unwrap_or(true),
-            destinations: from.text("OBSERVE_DESTINATIONS").map(|names| {
-                names.split(',').map(|n| n.trim().to_owned()).filter(|n| !n.is_empty()).collect()
-            }),
+            destinations: from.text("OBSERVE_DESTINATIONS").map(|names| list(&names)),
             dir: from.text("OBSERVE_DIR").map(PathBuf::from),
             viewer: from.text("OBSERVE_VIEWER").unwrap_or_else(|| VIEWER.to_owned()),
             project: from.text("OBSERVE_PROJECT").or_else(|| attribute(&["openinference.project.name"])),
@@ -115,6 +118,10 @@ impl Settings {
             overflow_wait: from
                 .parsed("OBSERVE_OVERFLOW", "drop, or wait:100ms", parse::overflow)
                 .unwrap_or_default(),
+            baggage_keys: from.text("OBSERVE_BAGGAGE_KEYS").map_or_else(baggage_keys, |names| list(&names)),
+            send_baggage: from
+                .parsed("OBSERVE_SEND_BAGGAGE", parse::BOOLEAN, parse::boolean)
+                .unwrap_or(false),
             debug: from.parsed("OBSERVE_DEBUG", parse::BOOLEAN, parse::boolean).unwrap_or(false),
         }
     }
@@ -135,6 +142,16 @@ impl Settings {
             environment: self.environment.clone(),
         }
     }
+}
+
+/// The baggage that is read unless told otherwise.
+pub(crate) fn baggage_keys() -> Vec<String> {
+    list("session.id,user.id,langfuse_*")
+}
+
+/// Names with commas between.
+fn list(names: &str) -> Vec<String> {
+    names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(ToOwned::to_owned).collect()
 }
 
 /// A variable of the process that is set and not empty. One that is no text is reported.

@@ -108,6 +108,18 @@ pub const VARIABLES: &[Variable] = &[
         "when recording outruns the disk or the network: `drop` drops and counts new spans, `wait:100ms` waits for room first",
         "`drop`",
     ),
+    variable(
+        "OBSERVE_BAGGAGE_KEYS",
+        "baggage_keys([\"session.id\", \"tenant\"])",
+        "which W3C baggage becomes session, user, tags or metadata of spans, and which of these are sent as baggage: names with commas between, or beginnings of names that end in `*`",
+        "`session.id,user.id,langfuse_*`",
+    ),
+    variable(
+        "OBSERVE_SEND_BAGGAGE",
+        "send_baggage(true)",
+        "`true` sends baggage with what `observe::propagate::inject` writes, to everybody who is called",
+        "`false`",
+    ),
     variable("OBSERVE_DEBUG", "debug(true)", "`true` says on stderr what the library does", "`false`"),
 ];
 

@@ -1,10 +1,17 @@
 //! Taking the context over tasks and threads.
 
+#[cfg(feature = "tokio")]
+mod task;
+pub mod thread;
+
 use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll},
 };
+
+#[cfg(feature = "tokio")]
+pub use task::{JoinSet, spawn, spawn_blocking, spawn_local};
 
 use observe_model::{SpanId, TraceId};
 
@@ -24,6 +31,38 @@ use crate::{
 pub fn carry<R>(body: impl FnOnce() -> R) -> impl FnOnce() -> R {
     let mut ambient = Ambient::current();
     move || {
+        let _entered = ambient.enter();
+        body()
+    }
+}
+
+/// The context that is current now, to be put in force elsewhere, as often as need be.
+///
+/// For closures that are called more than once or are given something, as parallel iterators do:
+///
+/// ```
+/// let context = observe_runtime::current_context();
+/// let lengths = ["a", "bc"].map(|text| context.sync_scope(|| text.len()));
+/// ```
+pub fn current_context() -> CurrentContext {
+    CurrentContext { ambient: Ambient::current() }
+}
+
+/// A trace, a span and a scope's attributes; made by [`current_context`].
+#[derive(Debug, Clone)]
+pub struct CurrentContext {
+    ambient: Ambient,
+}
+
+impl CurrentContext {
+    /// The same `future`, polled in this context.
+    pub fn scope<F: Future>(&self, future: F) -> InSpan<F> {
+        InSpan { future, ambient: self.ambient.clone() }
+    }
+
+    /// Runs `body` in this context, on this thread.
+    pub fn sync_scope<R>(&self, body: impl FnOnce() -> R) -> R {
+        let mut ambient = self.ambient.clone();
         let _entered = ambient.enter();
         body()
     }
@@ -94,34 +133,4 @@ impl<F: Future> Future for InSpan<F> {
         let _entered = this.ambient.enter();
         this.future.poll(task)
     }
-}
-
-/// [`tokio::spawn`], in the context that is current now.
-///
-/// # Panics
-///
-/// Like [`tokio::spawn`], outside a tokio runtime.
-#[cfg(feature = "tokio")]
-#[track_caller]
-pub fn spawn<F>(future: F) -> tokio::task::JoinHandle<F::Output>
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    tokio::spawn(future.in_current_span())
-}
-
-/// [`tokio::task::spawn_blocking`], in the context that is current now.
-///
-/// # Panics
-///
-/// Like [`tokio::task::spawn_blocking`], outside a tokio runtime.
-#[cfg(feature = "tokio")]
-#[track_caller]
-pub fn spawn_blocking<F, R>(body: F) -> tokio::task::JoinHandle<R>
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    tokio::task::spawn_blocking(carry(body))
 }
