@@ -34,7 +34,7 @@ struct Counts {
     failed: u64,
     /// Those that the journal had no room for.
     dropped: u64,
-    /// Those whose input or output is no JSON, which must not be.
+    /// Inputs and outputs that are no JSON, which must not be.
     broken: u64,
     progress: Arc<Progress>,
 }
@@ -45,11 +45,15 @@ impl Destination for Counts {
     }
 
     fn record(&mut self, span: &Span<'_>) {
-        let is_json = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
         self.spans += 1;
         self.failed += u64::from(span.status == Status::Error);
         self.dropped += span.dropped;
-        self.broken += u64::from(![&span.input, &span.output].into_iter().flatten().all(|t| is_json(t)));
+        for text in [&span.input, &span.output].into_iter().flatten() {
+            if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
+                self.broken += 1;
+                eprintln!("`{}`: {error}: {text:.1000}", span.name);
+            }
+        }
         self.progress.update(|counts| {
             counts.accepted += 1;
             counts.sent += 1;
