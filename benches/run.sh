@@ -33,13 +33,13 @@ machine() {
         "${model:-processor unknown}, $(uname -s), $(rustc --version | cut -d' ' -f1,2)."
 }
 
-[ $# -gt 0 ] || set -- instructions times sending starting limits
+[ $# -gt 0 ] || set -- instructions times sending starting compile_time limits
 put machine machine
 for name in "$@"; do
     case $name in
     instructions) put instructions ./instructions.py --peers ;;
     times) put times ./times.py --rounds "${ROUNDS:-5}" ;;
-    sending | starting | limits) put "$name" "./$name.py" ;;
+    sending | starting | compile_time | limits) put "$name" "./$name.py" ;;
     *) echo "there is no table $name" >&2 && exit 1 ;;
     esac
 done

@@ -95,7 +95,7 @@ fn a_value_that_cannot_be_serialised_is_its_debug_text_or_its_types_name() {
     let spans = trace(trace_id);
     let recorded = input(named(&spans, "anything"));
     assert_eq!(recorded["debug"], "NotSerialize(7)");
-    assert_eq!(recorded["opaque"], "<&capture::Opaque>");
+    assert_eq!(recorded["opaque"], "<capture::Opaque>");
     assert_eq!(recorded["generic"], "<i32>");
     assert!(recorded["closure"].as_str().unwrap().starts_with("<capture::"), "{recorded}");
     assert_eq!(output(named(&spans, "anything")), "<capture::Opaque>");

@@ -186,6 +186,12 @@ impl Context {
         self.flags & UNSAMPLED != 0
     }
 
+    /// Whether a span that begins here differs from its surroundings by its own id alone.
+    #[inline(always)]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.has_trace() && self.flags == 0
+    }
+
     /// Whether [`Context::span`] is the span whose code runs.
     pub(crate) fn is_in_recorded_span(&self) -> bool {
         self.flags & (UNSAMPLED | DROPPED | GIVEN) == 0 && self.has_trace() && self.span != 0
@@ -232,11 +238,17 @@ impl Stamp {
 struct Slot {
     context: Cell<Context>,
     stamp: Cell<ManuallyDrop<Option<Arc<Stamp>>>>,
+    /// Where the sequence of this thread's ids is; 0 before the first. Here because the thread's state is at hand then.
+    last_id: Cell<u64>,
 }
 
 thread_local! {
     static CURRENT: Slot = const {
-        Slot { context: Cell::new(Context::NONE), stamp: Cell::new(ManuallyDrop::new(None)) }
+        Slot {
+            context: Cell::new(Context::NONE),
+            stamp: Cell::new(ManuallyDrop::new(None)),
+            last_id: Cell::new(0),
+        }
     };
 }
 
@@ -280,6 +292,29 @@ fn is_unsampled_or_guarded() -> bool {
 /// The root that waits, or waited, for its first span.
 fn lazy() -> Option<Arc<Lazy>> {
     current_stamp().and_then(|stamp| stamp.lazy.clone())
+}
+
+/// Whether `span`, which began in a context that was plain, is what is in force, and no guard's context.
+#[inline(always)]
+pub(crate) fn is_span(span: SpanId) -> bool {
+    let context = current();
+    context.span == span.to_int() && context.flags == 0
+}
+
+/// Makes `span` the innermost span, of the same trace; whoever calls this restores the one before.
+#[inline(always)]
+pub(crate) fn set_span(span: u64) {
+    CURRENT.with(|slot| slot.context.set(Context { span, ..slot.context.get() }));
+}
+
+/// Makes a step in the sequence of this thread's ids.
+#[inline(always)]
+pub(crate) fn with_last_id(step: impl FnOnce(u64) -> u64) -> u64 {
+    CURRENT.with(|slot| {
+        let next = step(slot.last_id.get());
+        slot.last_id.set(next);
+        next
+    })
 }
 
 /// Sets the current context's place in the trace; whoever calls this restores it.

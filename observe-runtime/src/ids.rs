@@ -1,16 +1,13 @@
 //! New ids: unique, cheap, no secret.
 
 use std::{
-    cell::Cell,
     hash::{BuildHasher, RandomState},
     time::SystemTime,
 };
 
 use observe_model::{SpanId, TraceId};
 
-thread_local! {
-    static STATE: Cell<u64> = const { Cell::new(0) };
-}
+use crate::context;
 
 /// The golden ratio's odd 64-bit fraction: a Weyl sequence with this step visits every number once.
 const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -18,12 +15,10 @@ const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 /// The next number of this thread's sequence, mixed by SplitMix64's finaliser: a bijection, so none repeats on a thread.
 #[inline(always)]
 fn next() -> u64 {
-    let mut x = STATE.get();
-    if x == 0 {
-        x = seed();
-    }
-    x = x.wrapping_add(STEP);
-    STATE.set(x);
+    let mut x = context::with_last_id(|last| {
+        let x = if last == 0 { seed() } else { last };
+        x.wrapping_add(STEP)
+    });
     x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     x ^ (x >> 31)
@@ -39,9 +34,10 @@ fn seed() -> u64 {
 
 /// Has this thread draw from another sequence, in a child whose parent goes on with this one.
 pub(crate) fn begin_anew() {
-    STATE.set(0);
+    context::with_last_id(|_| 0);
 }
 
+#[inline(always)]
 pub(crate) fn span_id() -> SpanId {
     loop {
         if let Some(id) = SpanId::from_int(next()) {

@@ -50,12 +50,9 @@ pub use span::{SpanHandle, TraceHandle, current_span, current_span_id, current_t
 pub mod __private {
     pub use crate::{
         call::{AsyncCall, MaybeId, Place, Start, SyncCall, once},
-        capture::{
-            Fork, Probe, ProbeError, Slot, ViaDebug, ViaDebugError, ViaDeref, ViaDisplay, ViaError, ViaName,
-            ViaNameError, ViaPlain, ViaResult, ViaSerialize, ViaUnit,
-        },
+        capture::{probe, returned},
         report::{say, say_once},
-        site::{Key, Site},
+        site::Site,
         switch::is_on,
     };
     pub use observe_model::{Level, SpanType};

@@ -254,6 +254,7 @@ fn write(record: &Record) {
     let Ok(json) = serde_json::to_vec(record) else { return };
     if let Ok(mut draft) = Draft::begin::<8>(Kind::Record, 0) {
         draft.put(&json);
-        draft.commit(0, true, |bytes| *bytes = [0; 8]);
+        draft.commit(Kind::Record, 0, true, |bytes| *bytes = [0; 8]);
+        draft.keep();
     }
 }

@@ -4,15 +4,12 @@ use std::{
     borrow::Cow,
     cell::Cell,
     mem::ManuallyDrop,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU8, AtomicU32, Ordering},
-    },
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use observe_model::{Level, SpanType};
 
-use observe_wire::journal::{entry::Kind, notes::SiteNote};
+use observe_wire::journal::{entry::Kind, escape::escape, notes::SiteNote};
 
 use crate::{
     capture,
@@ -23,63 +20,52 @@ use crate::{
 #[derive(Debug)]
 pub struct Site {
     pub(crate) note: SiteNote<'static>,
-    number: AtomicU32,
+    /// The names of the arguments that are captured, in order.
+    arguments: &'static [&'static str],
+    known: OnceLock<Known>,
+}
+
+/// What is found out of a site when it is first reached.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// The number that journal entries name the site by; from 1.
+    pub(crate) number: u32,
+    pub(crate) keys: Box<[Key]>,
 }
 
 /// Bytes of a name that are copied at once.
 const SHORT: usize = 24;
 
-/// The name of a captured value.
+/// The name of an argument, as it stands in the input.
 #[derive(Debug)]
-pub struct Key {
-    /// A comma, the name as JSON, and a colon.
-    json: &'static str,
+pub(crate) struct Key {
+    /// A brace or a comma, the name as JSON, and a colon.
+    json: Box<[u8]>,
     /// The same, padded, if it is short: a copy of constant length is no call.
     padded: [u8; SHORT],
-    name: &'static str,
-    /// 0 until somebody asks, then 1 for an ordinary name, 2 for one that means a secret.
-    verdict: AtomicU8,
+    /// Whether the value must not be captured.
+    pub(crate) is_secret: bool,
 }
 
 impl Key {
-    /// The key `name`, which `json` holds as JSON between a comma and a colon.
-    pub const fn new(name: &'static str, json: &'static str) -> Self {
+    fn new(n: usize, name: &str) -> Self {
+        let mut json = if n == 0 { b"{\"".to_vec() } else { b",\"".to_vec() };
+        escape(name.as_bytes(), |piece| json.extend_from_slice(piece));
+        json.extend_from_slice(b"\":");
         let mut padded = [0; SHORT];
-        let (bytes, mut n) = (json.as_bytes(), 0);
-        while n < bytes.len() && n < SHORT {
-            padded[n] = bytes[n];
-            n += 1;
+        for (to, from) in padded.iter_mut().zip(&json) {
+            *to = *from;
         }
-        Self { json, padded, name, verdict: AtomicU8::new(0) }
+        Self { json: json.into(), padded, is_secret: capture::is_secret(name) }
     }
 
-    /// Writes comma, name and colon.
+    /// Writes it.
     #[inline(always)]
     pub(crate) fn put(&self, draft: &mut Draft) {
         let len = self.json.len();
-        if len <= SHORT
-            && let Some(room) = draft.reserve(SHORT).and_then(|room| room.first_chunk_mut::<SHORT>())
-        {
-            *room = self.padded;
-            return draft.advance(len);
+        if len > SHORT || !draft.put_padded(self.padded, len) {
+            draft.put(&self.json);
         }
-        draft.put(self.json.as_bytes());
-    }
-
-    /// Whether the value must not be captured.
-    #[inline]
-    pub(crate) fn is_secret(&self) -> bool {
-        match self.verdict.load(Ordering::Relaxed) {
-            0 => self.judge(),
-            verdict => verdict == 2,
-        }
-    }
-
-    #[cold]
-    fn judge(&self) -> bool {
-        let secret = capture::is_secret(self.name);
-        self.verdict.store(1 + u8::from(secret), Ordering::Relaxed);
-        secret
     }
 }
 
@@ -96,7 +82,7 @@ fn sites() -> MutexGuard<'static, Vec<&'static Site>> {
 }
 
 impl Site {
-    /// A site that gets its number when it is first reached.
+    /// A site whose span captures the arguments of these names.
     pub const fn new(
         name: &'static str,
         span_type: SpanType,
@@ -104,6 +90,7 @@ impl Site {
         function: &'static str,
         file: &'static str,
         line: u32,
+        arguments: &'static [&'static str],
     ) -> Self {
         let note = SiteNote {
             name: Cow::Borrowed(name),
@@ -113,31 +100,37 @@ impl Site {
             file: Cow::Borrowed(file),
             line,
         };
-        Self { note, number: AtomicU32::new(0) }
+        Self { note, arguments, known: OnceLock::new() }
     }
 
-    /// The number that journal entries name the site by; from 1.
-    #[inline]
-    pub(crate) fn number(&'static self) -> u32 {
-        match self.number.load(Ordering::Relaxed) {
-            0 => self.register(),
-            number => number,
+    /// What is known of the site, if it has been reached before.
+    #[inline(always)]
+    pub(crate) fn known_already(&'static self) -> Option<&'static Known> {
+        self.known.get()
+    }
+
+    /// What is known of the site.
+    pub(crate) fn known(&'static self) -> &'static Known {
+        match self.known.get() {
+            Some(known) => known,
+            None => self.register(),
         }
     }
 
     #[cold]
-    fn register(&'static self) -> u32 {
+    #[inline(never)]
+    fn register(&'static self) -> &'static Known {
         let mut sites = sites();
-        let known = self.number.load(Ordering::Relaxed);
-        if known != 0 {
+        if let Some(known) = self.known.get() {
             return known;
         }
         sites.push(self);
         let number = u32::try_from(sites.len()).unwrap_or(u32::MAX);
         // Noted before any start can name it.
         book::note(Kind::Site, u64::from(number), &self.note);
-        self.number.store(number, Ordering::Relaxed);
-        number
+        let keys = self.arguments.iter().enumerate().map(|(n, name)| Key::new(n, name)).collect();
+        // The list is locked, so nobody else is in here, also not while the process forks.
+        self.known.get_or_init(|| Known { number, keys })
     }
 
     /// Leaves notes on all that have a number, for a journal that begins later.

@@ -29,11 +29,8 @@ static SCORES: AtomicBool = AtomicBool::new(true);
 /// Whether an initialised process records. One relaxed load.
 #[inline]
 pub fn is_on() -> bool {
-    match STATE.load(Ordering::Relaxed) {
-        OFF => false,
-        ON => true,
-        _ => first_asked(),
-    }
+    let state = STATE.load(Ordering::Relaxed);
+    state != OFF && (state == ON || first_asked())
 }
 
 /// An annotated call before any `init`: nothing is recorded, which someone who debugs wants to know.

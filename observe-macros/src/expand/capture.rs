@@ -1,52 +1,43 @@
-//! The calls that capture values. The traits they need are in scope around them alone, never around the user's body.
+//! The calls that capture values. Each finds its way by the value's type: see `observe_runtime`'s `capture::probe`.
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Ident, ext::IdentExt};
+use syn::{FnArg, Ident, Pat, Type, ext::IdentExt};
 
 use crate::{
     args::{self, Args},
     function::Function,
 };
 
-/// A value's capture into `__observe_slot`.
-fn put(krate: &TokenStream, value: &TokenStream) -> TokenStream {
-    quote! {
-        {
-            use #krate::__private::{ViaDebug as _, ViaName as _, ViaSerialize as _, ViaUnit as _};
-            (&&&&#krate::__private::Probe(#value)).observe_put(__observe_slot);
-        }
-    }
+/// The names under which arguments are captured.
+pub(super) fn names(args: &Args) -> impl Iterator<Item = String> {
+    args.captured.iter().map(|name| name.unraw().to_string())
 }
 
-/// A static that holds a name, as JSON between a comma and a colon.
-fn key(krate: &TokenStream, name: &str) -> TokenStream {
-    let escaped = name.chars().fold(String::new(), |mut text, c| {
-        match c {
-            '"' | '\\' => text.extend(['\\', c]),
-            c if c < ' ' => text.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => text.push(c),
-        }
-        text
-    });
-    let json = format!(",\"{escaped}\":");
-    quote! {
-        static __OBSERVE_KEY: #krate::__private::Key = #krate::__private::Key::new(#name, #json);
-    }
-}
-
-/// The arguments, as the fields of the input.
-pub(super) fn arguments(args: &Args) -> TokenStream {
+/// The arguments, in the order of [`names`].
+pub(super) fn arguments(args: &Args, function: &Function) -> TokenStream {
     let krate = &args.krate;
-    let field = |name: &Ident| {
-        let key = key(krate, &name.unraw().to_string());
-        let put = put(krate, &quote!(&#name));
-        quote!({
-            #key
-            if let ::core::option::Option::Some(__observe_slot) = &mut __observe_start.field(&__OBSERVE_KEY) #put
-        })
-    };
-    args.captured.iter().map(field).collect()
+    let mut calls = TokenStream::new();
+    for name in &args.captured {
+        // What a reference points to: the address of the parameter itself is then never taken, so that it can stay in
+        // a register while nothing is recorded.
+        let value = if is_reference(function, name) { quote!(&*#name) } else { quote!(&#name) };
+        calls.extend(quote!(#krate::__private::probe(#value).argument(&mut __observe_start);));
+    }
+    calls
+}
+
+/// Whether the parameter `name` is written with a type that is a reference.
+fn is_reference(function: &Function, name: &Ident) -> bool {
+    function.signature.inputs.iter().any(|input| match input {
+        FnArg::Typed(input) => match (&*input.pat, &*input.ty) {
+            (Pat::Ident(pattern), Type::Reference(_)) => {
+                pattern.ident == *name && pattern.by_ref.is_none() && pattern.subpat.is_none()
+            }
+            _ => false,
+        },
+        FnArg::Receiver(_) => false,
+    })
 }
 
 /// What the attribute's other arguments say of the span once it has begun.
@@ -62,12 +53,7 @@ pub(super) fn extras(args: &Args) -> TokenStream {
         }
     }
     for (name, expr) in &args.metadata {
-        let key = key(krate, name);
-        let put = put(krate, &quote!(&#expr));
-        calls.extend(quote!({
-            #key
-            __observe_call.metadata(&__OBSERVE_KEY, |__observe_slot| #put);
-        }));
+        calls.extend(quote!(#krate::__private::probe(&#expr).metadata(#name, &__observe_call);));
     }
     calls
 }
@@ -76,27 +62,17 @@ pub(super) fn extras(args: &Args) -> TokenStream {
 pub(super) fn outcome(args: &Args, function: &Function) -> TokenStream {
     let krate = &args.krate;
     if function.returns_unit() {
-        return quote!(__observe_call.returned(|_| {}););
+        return quote!(__observe_call.returned_nothing(););
     }
-    let put = if args.capture_output {
-        put(krate, &quote!(__observe_value))
-    } else {
-        quote!({
-            _ = __observe_slot;
-        })
-    };
-    let value = if args.capture_output { quote!(__observe_value) } else { quote!(_) };
+    let output = if args.capture_output { quote!(output) } else { quote!(unseen) };
     quote! {
         if __observe_call.is_recording() {
-            use #krate::__private::{
-                ViaDebugError as _, ViaDeref as _, ViaDisplay as _, ViaError as _, ViaNameError as _, ViaPlain as _,
-                ViaResult as _,
-            };
-            match (&&#krate::__private::Fork(&__observe_return)).observe_fork() {
-                ::core::result::Result::Ok(#value) => __observe_call.returned(|__observe_slot| #put),
-                ::core::result::Result::Err(__observe_error) => __observe_call
-                    .failed(&(&&&&&#krate::__private::ProbeError(__observe_error)).observe_text()),
-            }
+            // Moved, so that a value whose address is never taken stays in registers while nothing is recorded.
+            let __observe_return = __observe_return;
+            let __observe_parts = #krate::__private::returned(&__observe_return).parts();
+            __observe_parts.0.#output(&mut __observe_call);
+            __observe_parts.1.fail(&mut __observe_call);
+            return __observe_return;
         }
     }
 }

@@ -3,33 +3,33 @@
 use std::{
     fmt,
     future::Future,
+    mem::ManuallyDrop,
     pin::Pin,
-    sync::Arc,
     task::{Context as TaskContext, Poll},
 };
 
-use observe_model::{Failure, SpanId};
+use observe_model::SpanId;
 use observe_wire::journal::entry::{Ending, Field};
 
-use super::{Outer, Place, Start, change, end, end_with_text, note_failure, outcomes};
+use super::{Call, Live, More, Place, Slot, Start, Whereabouts, end, end_with_text, outcomes};
 use crate::{
-    capture::{self, Slot},
-    context::{self, Ambient, Context, Stamp},
+    context::{self, Ambient},
     panic_text,
-    site::{Key, Site},
+    site::Site,
 };
 
 /// An observed future. Dropped before its end, it was cancelled.
+///
+/// It begins in its first poll, and the body is polled in the same one, so its context stays in force meanwhile as a
+/// synchronous call's does. Only a body that has to wait takes it along.
 #[derive(Debug)]
 pub struct AsyncCall {
-    /// `None` for a call that is not observed.
-    live: Option<LiveAsync>,
+    live: Slot,
 }
 
+/// What a future that waits takes along.
 #[derive(Debug)]
-struct LiveAsync {
-    /// `None` for a call that is not recorded but has its context in force.
-    span: Option<SpanId>,
+pub(super) struct Away {
     ambient: Ambient,
     /// Set while the body is polled; stays set if that unwinds.
     polled: bool,
@@ -38,76 +38,64 @@ struct LiveAsync {
 impl AsyncCall {
     outcomes!();
 
-    /// Begins a span of `site` where the context says.
-    #[inline(always)]
-    pub fn start(&mut self, start: &mut Start, site: &'static Site) {
-        if !context::is_unsampled() {
-            self.begin(start, site);
-        }
-    }
-
-    #[inline(never)]
-    fn begin(&mut self, start: &mut Start, site: &'static Site) {
-        let outer = context::current();
-        start.begin(site, outer, &site.note.name);
-        self.keep(outer, None);
-    }
-
-    /// Begins a span of `site` at `place`.
-    pub fn start_at(&mut self, start: &mut Start, site: &'static Site, place: &Place) {
-        let outer = context::settled();
-        let (at, stamp) = place.enter(outer, &site.note.name);
-        start.begin(site, at, &site.note.name);
-        self.keep(outer, stamp);
-    }
-
-    /// Keeps what is in force for the polls, and puts back what was, but for as long as the start is being written.
+    /// Runs `body` with the span in force at every poll. The call must have begun in this poll.
     #[inline]
-    fn keep(&mut self, outer: Context, outer_stamp: Option<Option<Arc<Stamp>>>) {
-        let inner = context::current();
-        let stamp = if inner.stamp == 0 { None } else { context::current_stamp() };
-        self.live = Some(LiveAsync { span: None, ambient: Ambient { context: inner, stamp }, polled: false });
-        Outer { context: outer, stamp: outer_stamp }.restore();
-    }
-
-    /// Begins the span.
-    #[inline(never)]
-    pub fn enter(&mut self, start: &mut Start) {
-        if let Some(live) = &mut self.live {
-            let _entered = live.ambient.enter();
-            live.span = start.commit();
-        }
-    }
-
-    /// Runs `body` with the span in force at every poll.
-    #[inline(always)]
     pub fn run<'a, F: Future>(&'a mut self, body: Pin<&'a mut F>) -> Run<'a, F> {
         Run { body, call: self }
     }
 
+    /// What the body took along when it first had to wait.
     #[inline]
-    fn leave(&mut self) {
-        self.live = None;
+    fn away(&mut self) -> Option<&mut Away> {
+        match &mut self.live.0.as_mut()?.more.as_mut()?.place {
+            Whereabouts::Away(away) => Some(away),
+            Whereabouts::Here { .. } => None,
+        }
+    }
+
+    /// Takes along what is in force, and puts back what was before.
+    #[cold]
+    #[inline(never)]
+    fn suspend(&mut self) {
+        let Some(live) = &*self.live.0 else { return };
+        let (span, parent, inner) = (live.span, live.parent, live.inner());
+        let ambient = Ambient { context: inner, stamp: context::stamp(inner.stamp) };
+        let place = Whereabouts::Away(Away { ambient, polled: false });
+        let more = Some(Box::new(More { span: self.live.span(), place }));
+        self.live.leave();
+        self.live = Slot(ManuallyDrop::new(Some(Live { span, parent, more })));
     }
 
     #[cold]
     #[inline(never)]
     fn cut_short(&mut self) {
-        if let Some(LiveAsync { span: Some(span), polled, .. }) = &self.live {
-            if *polled {
-                end_with_text(*span, Ending::Panicked, &panic_text::last());
+        if let Some(span) = self.live.span() {
+            if self.away().is_some_and(|away| !away.polled) {
+                end(span, Ending::Cancelled, |_| false);
             } else {
-                end(*span, Ending::Cancelled, |_| false);
+                end_with_text(span, Ending::Panicked, &panic_text::last());
             }
         }
-        self.leave();
+        self.live.leave();
+    }
+}
+
+impl Call for AsyncCall {
+    #[inline]
+    fn span(&self) -> Option<SpanId> {
+        self.live.span()
+    }
+
+    #[inline]
+    fn leave(&mut self) {
+        self.live.leave();
     }
 }
 
 impl Drop for AsyncCall {
-    #[inline(always)]
+    #[inline]
     fn drop(&mut self) {
-        if self.live.is_some() {
+        if !self.live.is_off() {
             self.cut_short();
         }
     }
@@ -123,18 +111,22 @@ pub struct Run<'a, F> {
 impl<F: Future> Future for Run<'_, F> {
     type Output = F::Output;
 
-    #[inline(always)]
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<F::Output> {
         let Self { body, call } = &mut *self;
-        let Some(live) = &mut call.live else {
-            return body.as_mut().poll(task);
+        let Some(away) = call.away() else {
+            let polled = body.as_mut().poll(task);
+            if polled.is_pending() && call.is_live() {
+                call.suspend();
+            }
+            return polled;
         };
-        live.polled = true;
+        away.polled = true;
         let polled = {
-            let _entered = live.ambient.enter();
+            let _entered = away.ambient.enter();
             body.as_mut().poll(task)
         };
-        live.polled = false;
+        away.polled = false;
         polled
     }
 }

@@ -1,5 +1,8 @@
 //! One observed call, as the macro drives it: place it ([`Place`]), capture its arguments ([`Start`]), run it
 //! ([`SyncCall`], [`AsyncCall`]), capture what it returned.
+//!
+//! What the expansion calls is inlined where the compiler optimises, and never `always`: without optimisation that would be
+//! a copy for it to compile at every annotated function.
 
 mod future;
 mod place;
@@ -13,32 +16,114 @@ pub use self::{
     sync::SyncCall,
 };
 
-use std::sync::Arc;
+use std::{fmt, mem::ManuallyDrop, sync::Arc};
 
 use observe_model::{Failure, SpanId};
 use observe_wire::journal::entry::{self, Ending, Field, Kind};
 use serde::Serialize;
 
+use self::future::Away;
 use crate::{
     capture, clock,
     context::{self, Context, Stamp},
     journal::Draft,
+    scope,
 };
 
-/// What a running call must put back when it ends.
+/// What a call must know whose span differs from its surroundings by more than its own id.
 #[derive(Debug)]
-struct Outer {
-    context: Context,
-    /// The stamp that was in force before, if the call put its own in force.
-    stamp: Option<Option<Arc<Stamp>>>,
+struct More {
+    /// The call's span, if it is recorded.
+    span: Option<SpanId>,
+    place: Whereabouts,
 }
 
-impl Outer {
+#[derive(Debug)]
+enum Whereabouts {
+    /// In force.
+    Here {
+        inner: Context,
+        outer: Context,
+        /// The stamp that was in force before, if the call put its own in force.
+        stamp: Option<Option<Arc<Stamp>>>,
+    },
+    /// A future between its polls, or in one after the first.
+    Away(Away),
+}
+
+/// A call that is observed and has not ended.
+#[derive(Debug)]
+struct Live {
+    /// Its span, which is in force; of no meaning if there is more.
+    span: SpanId,
+    /// The span that was in force before.
+    parent: u64,
+    more: Option<Box<More>>,
+}
+
+/// [`Live`] where there is such a call. What it owns is always taken out by [`Slot::leave`]: the calls' own `Drop` sees to
+/// that, and nothing is asked again behind it.
+#[derive(Debug)]
+struct Slot(ManuallyDrop<Option<Live>>);
+
+impl Slot {
     #[inline]
-    fn restore(&mut self) {
-        context::set(self.context);
-        if let Some(stamp) = self.stamp.take() {
-            context::replace_stamp(stamp);
+    fn is_off(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The span, if it is recorded and has not ended.
+    #[inline]
+    fn span(&self) -> Option<SpanId> {
+        let live = self.0.as_ref()?;
+        match &live.more {
+            None => Some(live.span),
+            Some(more) => more.span,
+        }
+    }
+
+    /// Puts back what was in force before.
+    #[inline]
+    fn leave(&mut self) {
+        let Some(live) = self.0.take() else { return };
+        match live.more {
+            None if context::is_span(live.span) => context::set_span(live.parent),
+            None => live.leave_from_elsewhere(),
+            Some(mut more) => more.leave(),
+        }
+    }
+}
+
+impl Live {
+    /// What is in force inside the call, be it so now or not.
+    #[cold]
+    #[inline(never)]
+    fn inner(&self) -> Context {
+        if let Some(Whereabouts::Here { inner, .. }) = self.more.as_ref().map(|more| &more.place) {
+            return *inner;
+        }
+        let current = context::current();
+        if context::is_span(self.span) { current } else { scope::around_guards(self.span).unwrap_or(current) }
+    }
+
+    /// Puts back what was in force where a guard that was made inside the call is still there.
+    #[cold]
+    #[inline(never)]
+    fn leave_from_elsewhere(&self) {
+        context::set(self.inner());
+        context::set_span(self.parent);
+    }
+}
+
+impl More {
+    #[cold]
+    #[inline(never)]
+    fn leave(&mut self) {
+        if let Whereabouts::Here { outer, stamp, .. } = &mut self.place {
+            context::set(*outer);
+            if let Some(stamp) = stamp.take() {
+                context::replace_stamp(stamp);
+            }
         }
     }
 }
@@ -47,10 +132,32 @@ impl Outer {
 #[inline]
 pub(crate) fn end(span: SpanId, ending: Ending, payload: impl FnOnce(&mut Draft) -> bool) {
     let ticks = clock::ticks();
-    if let Ok(mut draft) = Draft::begin::<16>(Kind::End, 0) {
-        let filled = payload(&mut draft);
-        draft.commit(ending as u8, filled, |bytes| *bytes = entry::moment(span.to_int(), ticks));
+    match Draft::begin_quickly::<16>(Kind::End, 0) {
+        Some(draft) => finish(draft, span, ticks, ending, payload),
+        None => end_elsewhere(span, ticks, ending, payload),
     }
+}
+
+/// [`end`] where the thread's chunk has no room.
+#[cold]
+#[inline(never)]
+fn end_elsewhere(span: SpanId, ticks: u64, ending: Ending, payload: impl FnOnce(&mut Draft) -> bool) {
+    if let Ok(draft) = Draft::begin::<16>(Kind::End, 0) {
+        finish(draft, span, ticks, ending, payload);
+    }
+}
+
+#[inline(always)]
+fn finish(
+    mut draft: Draft,
+    span: SpanId,
+    ticks: u64,
+    ending: Ending,
+    payload: impl FnOnce(&mut Draft) -> bool,
+) {
+    let filled = payload(&mut draft);
+    draft.commit(Kind::End, ending as u8, filled, |bytes| *bytes = entry::moment(span.to_int(), ticks));
+    draft.keep();
 }
 
 /// Writes an end with a text.
@@ -67,7 +174,8 @@ pub(crate) fn change(span: SpanId, field: Field, payload: impl FnOnce(&mut Draft
     let ticks = clock::ticks();
     if let Ok(mut draft) = Draft::begin::<16>(Kind::Change, 0) {
         payload(&mut draft);
-        draft.commit(field as u8, true, |bytes| *bytes = entry::moment(span.to_int(), ticks));
+        draft.commit(Kind::Change, field as u8, true, |bytes| *bytes = entry::moment(span.to_int(), ticks));
+        draft.keep();
     }
 }
 
@@ -81,105 +189,144 @@ pub(crate) fn note_failure(span: SpanId, failure: &Failure) {
 }
 
 /// What both kinds of call offer the macro.
+pub trait Call {
+    /// The span, if it is recorded and has not ended.
+    fn span(&self) -> Option<SpanId>;
+
+    /// Ends what the call put in force.
+    fn leave(&mut self);
+
+    /// Ends the span with `value`.
+    #[inline]
+    fn returned<T: Serialize + ?Sized>(&mut self, value: &T) {
+        if let Some(span) = self.span() {
+            end(span, Ending::Returned, |draft| {
+                capture::put(draft, value);
+                true
+            });
+        }
+        self.leave();
+    }
+
+    /// Ends the span without an output.
+    fn returned_nothing(&mut self) {
+        if let Some(span) = self.span() {
+            end(span, Ending::Returned, |_| false);
+        }
+        self.leave();
+    }
+
+    /// Ends the span with an error.
+    #[cold]
+    fn failed(&mut self, failure: &Failure) {
+        if let Some(span) = self.span() {
+            if failure.kind.is_some() {
+                note_failure(span, failure);
+            }
+            end_with_text(span, Ending::Error, &failure.text());
+        }
+        self.leave();
+    }
+
+    /// Adds metadata.
+    fn metadata<T: Serialize + ?Sized>(&self, key: &str, value: &T) {
+        if let Some(span) = self.span() {
+            change(span, Field::Metadata, |draft| {
+                draft.put(b"{");
+                capture::put(draft, key);
+                draft.put(b":");
+                if capture::is_secret(key) {
+                    draft.put(capture::REDACTED);
+                } else {
+                    capture::put(draft, value);
+                }
+                draft.put(b"}");
+            });
+        }
+    }
+
+    /// Sets a text of the span.
+    fn text(&self, field: Field, text: &dyn fmt::Display) {
+        if let Some(span) = self.span() {
+            change(span, field, |draft| capture::put_text(draft, text));
+        }
+    }
+}
+
+/// [`Call`]'s methods that the macro calls itself: as inherent ones, so that it need not bring the trait into scope.
 macro_rules! outcomes {
     () => {
         /// A call that is not observed. No constant: that would be copied whole, and this writes one word.
-        #[inline(always)]
+        #[inline]
         #[expect(clippy::new_without_default, reason = "only the macro makes calls")]
         pub fn new() -> Self {
-            Self { live: None }
+            Self { live: Slot(ManuallyDrop::new(None)) }
         }
 
         /// Whether there is anything to do when the body has run.
-        #[inline(always)]
+        #[inline]
         pub fn is_live(&self) -> bool {
-            self.live.is_some()
+            !self.live.is_off()
+        }
+
+        /// Begins a span of `site` where the context says; whether arguments are wanted.
+        #[inline]
+        pub fn start(&mut self, start: &mut Start, site: &'static Site) -> bool {
+            !context::is_unsampled() && (start.begin(site) || self.unrecorded(start))
+        }
+
+        /// Begins a span of `site` at `place`; whether arguments are wanted.
+        pub fn start_at(&mut self, start: &mut Start, site: &'static Site, place: &Place) -> bool {
+            start.begin_in(site, place) || self.unrecorded(start)
+        }
+
+        #[cold]
+        #[inline(never)]
+        fn unrecorded(&mut self, start: &mut Start) -> bool {
+            self.live = Slot(ManuallyDrop::new(start.unrecorded()));
+            false
+        }
+
+        /// Begins the span.
+        #[inline(never)]
+        pub fn enter(&mut self, start: &mut Start) {
+            self.live = Slot(ManuallyDrop::new(start.commit()));
         }
 
         /// Whether an output is wanted.
-        #[inline(always)]
-        pub fn is_recording(&self) -> bool {
-            self.span().is_some()
-        }
-
-        #[inline(always)]
-        fn span(&self) -> Option<SpanId> {
-            self.live.as_ref()?.span
-        }
-
-        /// Ends the span with the value that `put` writes.
         #[inline]
-        pub fn returned(&mut self, put: impl FnOnce(&mut Slot<'_>)) {
-            if let Some(span) = self.span() {
-                end(span, Ending::Returned, |draft| {
-                    let mut slot = Slot { draft, filled: false };
-                    put(&mut slot);
-                    slot.filled
-                });
-            }
-            self.leave();
+        pub fn is_recording(&self) -> bool {
+            Call::span(self).is_some()
         }
 
-        /// Ends the span with an error.
-        #[cold]
-        pub fn failed(&mut self, failure: &Failure) {
-            if let Some(span) = self.span() {
-                if failure.kind.is_some() {
-                    note_failure(span, failure);
-                }
-                end_with_text(span, Ending::Error, &failure.text());
+        /// Ends the span of a call that returned `()`.
+        #[inline]
+        pub fn returned_nothing(&mut self) {
+            if self.is_live() {
+                Call::returned_nothing(self);
             }
-            self.leave();
         }
 
         /// Names the span.
-        pub fn name(&mut self, name: impl fmt::Display) {
+        pub fn name(&self, name: impl fmt::Display) {
             self.text(Field::Name, &name);
         }
 
         /// Says which model it calls.
-        pub fn model(&mut self, model: impl fmt::Display) {
+        pub fn model(&self, model: impl fmt::Display) {
             self.text(Field::Model, &model);
         }
 
         /// Says which version of the component runs.
-        pub fn version(&mut self, version: impl fmt::Display) {
+        pub fn version(&self, version: impl fmt::Display) {
             self.text(Field::Version, &version);
-        }
-
-        /// Adds metadata.
-        pub fn metadata(&mut self, key: &'static Key, put: impl FnOnce(&mut Slot<'_>)) {
-            if let Some(span) = self.span() {
-                change(span, Field::Metadata, |draft| {
-                    key.put(draft);
-                    if let Some(first) = draft.first() {
-                        *first = b'{';
-                    }
-                    let mut slot = Slot { draft: &mut *draft, filled: false };
-                    if key.is_secret() {
-                        slot.draft.put(capture::REDACTED);
-                    } else {
-                        put(&mut slot);
-                        if !slot.filled {
-                            draft.put(b"null");
-                        }
-                    }
-                    draft.put(b"}");
-                });
-            }
-        }
-
-        fn text(&mut self, field: Field, text: &dyn fmt::Display) {
-            if let Some(span) = self.span() {
-                change(span, field, |draft| capture::put_text(draft, text));
-            }
         }
     };
 }
 use outcomes;
 
 /// Gives `body` back. Its bound makes the compiler take the closure as `FnOnce`, so that it may give away what it captured.
-#[inline(always)]
+#[inline]
 pub fn once<R, F: FnOnce() -> R>(body: F) -> F {
     body
 }

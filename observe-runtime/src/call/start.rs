@@ -1,27 +1,34 @@
 //! The beginning of a span, while its arguments are captured.
 
-use std::fmt;
+use std::{fmt, mem::ManuallyDrop, slice, sync::Arc};
 
 use observe_model::SpanId;
-use observe_wire::journal::entry::{self, Kind};
 
+use observe_wire::journal::entry::{self, Kind};
+use serde::Serialize;
+
+use super::{Live, More, Place, Whereabouts};
 use crate::{
-    capture::{self, Slot},
-    clock,
-    context::{self, Context},
+    capture, clock,
+    context::{self, Context, Stamp},
     ids,
     journal::{Draft, Lost, dropped},
-    site::{Key, Site},
+    site::{Key, Known, Site},
 };
 
-/// A span that is about to begin: takes the arguments.
+/// A span that is about to begin: takes the arguments. What it owns is taken out when the call begins, and nothing can
+/// unwind before.
 pub struct Start {
     /// `None` if nothing is recorded.
-    draft: Option<Draft>,
+    draft: ManuallyDrop<Option<Draft>>,
+    /// The parent's id; 0 for a root.
     parent: u64,
-    site: u32,
-    /// Whether an argument was written.
-    fields: bool,
+    /// What is known of its site.
+    known: Option<&'static Known>,
+    /// The names of the arguments that are still to come.
+    keys: slice::Iter<'static, Key>,
+    /// What must be put back when the call ends, if that is more than the parent.
+    more: ManuallyDrop<Option<Box<More>>>,
 }
 
 impl fmt::Debug for Start {
@@ -32,15 +39,54 @@ impl fmt::Debug for Start {
 
 impl Start {
     /// A start that records nothing.
-    #[inline(always)]
+    #[inline]
     #[expect(clippy::new_without_default, reason = "only the macro makes starts")]
     pub fn new() -> Self {
-        Self { draft: None, parent: 0, site: 0, fields: false }
+        let (draft, more) = (ManuallyDrop::new(None), ManuallyDrop::new(None));
+        Self { draft, parent: 0, known: None, keys: [].iter(), more }
     }
 
-    /// Begins a span at `at`, and puts in force what belongs to the inside of the call, be it recorded or not.
-    #[inline(always)]
-    pub(crate) fn begin(&mut self, site: &'static Site, at: Context, name: &str) {
+    /// Begins a span where the context says, and puts it in force. Whether arguments are wanted.
+    #[inline(never)]
+    pub(super) fn begin(&mut self, site: &'static Site) -> bool {
+        let outer = context::current();
+        if outer.is_plain()
+            && let Some(known) = site.known_already()
+            && let Some(draft) = Draft::begin_quickly::<{ entry::Start::LEN }>(Kind::Start, outer.stamp)
+        {
+            self.take(draft, known, outer.span_number());
+            context::set_span(ids::span_id().to_int());
+            return true;
+        }
+        self.begin_with_more(site, outer, outer, None)
+    }
+
+    /// Begins a span at `place`, and puts it in force. Whether arguments are wanted.
+    #[inline(never)]
+    pub(super) fn begin_in(&mut self, site: &'static Site, place: &Place) -> bool {
+        let outer = context::settled();
+        let (at, stamp) = place.enter(outer, &site.note.name);
+        self.begin_with_more(site, at, outer, stamp)
+    }
+
+    /// Begins a span at `at`, which may be anywhere; the rest is what must be put back.
+    #[cold]
+    #[inline(never)]
+    fn begin_with_more(
+        &mut self,
+        site: &'static Site,
+        at: Context,
+        outer: Context,
+        stamp: Option<Option<Arc<Stamp>>>,
+    ) -> bool {
+        let begun = self.begin_at(site, at, &site.note.name);
+        let place = Whereabouts::Here { inner: context::current(), outer, stamp };
+        self.more = ManuallyDrop::new(Some(Box::new(More { span: None, place })));
+        begun
+    }
+
+    /// Begins a span called `name` at `at`, and puts in force what belongs to its inside, be it recorded or not.
+    pub(crate) fn begin_at(&mut self, site: &'static Site, at: Context, name: &str) -> bool {
         let mut at = at;
         if !at.has_trace() {
             at = at.begin_trace(name);
@@ -48,72 +94,77 @@ impl Start {
         if at.is_unsampled() {
             at = at.decided(name);
         }
-        let mut inner = at;
-        if !inner.is_unsampled() {
-            self.site = site.number();
-            match Draft::begin::<{ entry::Start::LEN }>(Kind::Start, inner.stamp) {
-                Ok(draft) => {
-                    self.parent = at.span_number();
-                    inner = inner.in_span(Some(ids::span_id()));
-                    self.draft = Some(draft);
-                }
+        if at.is_unsampled() {
+            context::set(at);
+            return false;
+        }
+        let known = site.known();
+        match Draft::begin::<{ entry::Start::LEN }>(Kind::Start, at.stamp) {
+            Ok(draft) => {
+                self.take(draft, known, at.span_number());
+                context::set(at.in_span(Some(ids::span_id())));
+                true
+            }
+            Err(lost) => {
                 // What it calls belongs to the nearest span that is recorded.
-                Err(lost) => {
-                    inner = inner.in_dropped_span();
-                    if lost == Lost::Full {
-                        dropped::count(at.span_number());
-                    }
+                context::set(at.in_dropped_span());
+                if lost == Lost::Full {
+                    dropped::count(at.span_number());
                 }
+                false
             }
         }
-        context::set(inner);
     }
 
-    /// Whether arguments are wanted.
     #[inline(always)]
-    pub fn is_recording(&self) -> bool {
-        self.draft.is_some()
+    fn take(&mut self, draft: Draft, known: &'static Known, parent: u64) {
+        self.draft = ManuallyDrop::new(Some(draft));
+        (self.parent, self.known, self.keys) = (parent, Some(known), known.keys.iter());
     }
 
-    /// A place for an argument's value; `None` if it is not wanted.
+    /// Writes the next argument.
     #[inline]
-    pub fn field(&mut self, key: &'static Key) -> Option<Slot<'_>> {
-        let draft = self.draft.as_mut()?;
-        self.fields = true;
-        key.put(draft);
-        if key.is_secret() {
-            draft.put(capture::REDACTED);
-            return None;
+    pub(crate) fn argument<T: Serialize + ?Sized>(&mut self, value: &T) {
+        if let Some(draft) = self.draft.as_mut()
+            && let Some(key) = self.keys.next()
+        {
+            key.put(draft);
+            if key.is_secret {
+                draft.put(capture::REDACTED);
+            } else {
+                capture::put(draft, value);
+            }
         }
-        Some(Slot { draft, filled: false })
     }
 
-    /// Writes the start of the span that is in force, and gives its id.
+    /// Writes the start of the span, if it is recorded; gives what the call must know of it.
     #[inline(always)]
-    pub(super) fn commit(&mut self) -> Option<SpanId> {
-        let mut draft = self.draft.take()?;
-        if self.fields {
-            // Every field begins with a comma; the first one with the brace.
-            if let Some(first) = draft.first() {
-                *first = b'{';
-            }
+    pub(super) fn commit(&mut self) -> Option<Live> {
+        let (Some(draft), Some(known)) = (self.draft.as_mut(), self.known) else {
+            return self.unrecorded();
+        };
+        let has_input = !known.keys.is_empty();
+        if has_input {
             draft.put_byte(b'}');
         }
-        self.write(draft)
+        let (span, mut more) = (self.write(has_input)?, self.more.take());
+        if let Some(more) = &mut more {
+            more.span = Some(span);
+        }
+        Some(Live { span, parent: self.parent, more })
     }
 
-    /// [`Start::commit`] with an input that was captured before, and whether it holds raw segments.
+    /// Writes the start of a span with an input that was captured before, and whether that holds raw segments; its id.
     pub(crate) fn commit_with(&mut self, input: Option<(&[u8], bool)>) -> Option<SpanId> {
-        let mut draft = self.draft.take()?;
         if let Some((bytes, raw)) = input {
-            self.fields = true;
-            draft.put_captured(bytes, raw);
+            self.draft.as_mut()?.put_captured(bytes, raw);
         }
-        self.write(draft)
+        self.write(input.is_some())
     }
 
     #[inline(always)]
-    fn write(&self, draft: Draft) -> Option<SpanId> {
+    fn write(&mut self, has_input: bool) -> Option<SpanId> {
+        let (draft, known) = (self.draft.as_mut()?, self.known?);
         let inner = context::current();
         let start = entry::Start {
             span: inner.span_number(),
@@ -121,9 +172,22 @@ impl Start {
             parent: self.parent,
             trace: inner.trace_number(),
             stamp: inner.stamp,
-            site: self.site,
+            site: known.number,
         };
-        draft.commit(0, self.fields, |bytes| start.write(bytes));
+        draft.commit(Kind::Start, 0, has_input, |bytes| start.write(bytes));
+        if let Some(draft) = self.draft.take() {
+            draft.keep();
+        }
         inner.span()
+    }
+
+    /// What a call must know that is not recorded.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn unrecorded(&mut self) -> Option<Live> {
+        let more = self.more.take()?;
+        // There is no span; this one is never looked at.
+        let span = SpanId::from_int(u64::MAX)?;
+        Some(Live { span, parent: 0, more: Some(more) })
     }
 }

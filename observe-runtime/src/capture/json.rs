@@ -175,12 +175,15 @@ impl<S: Sink> Writer<'_, S> {
         let len = value.len();
         if len <= RAW_OVER
             && self.sink.len().saturating_add(len) <= self.end
-            && let Some(room) = self.sink.room(len + 2)
-            && let Some([open, between @ .., close]) = room.get_mut(..len + 2)
-            && !text::copy_and_check(value.as_bytes(), between)
+            && self.sink.fill(len + 2, |room| match room {
+                [open, between @ .., close] => {
+                    (*open, *close) = (b'"', b'"');
+                    !text::copy_and_check(value.as_bytes(), between)
+                }
+                _ => false,
+            })
         {
-            (*open, *close) = (b'"', b'"');
-            return self.sink.advance(len + 2);
+            return;
         }
         self.unusual_string(value);
     }
@@ -261,12 +264,15 @@ impl<S: Sink> Writer<'_, S> {
     fn name(&mut self, open: u8, name: &'static str) {
         let len = name.len();
         if len <= RAW_OVER
-            && let Some(room) = self.sink.room(len + 4)
-            && let Some([first, quote, between @ .., close, colon]) = room.get_mut(..len + 4)
-            && !text::copy_and_check(name.as_bytes(), between)
+            && self.sink.fill(len + 4, |room| match room {
+                [first, quote, between @ .., close, colon] => {
+                    (*first, *quote, *close, *colon) = (open, b'"', b'"', b':');
+                    !text::copy_and_check(name.as_bytes(), between)
+                }
+                _ => false,
+            })
         {
-            (*first, *quote, *close, *colon) = (open, b'"', b'"', b':');
-            return self.sink.advance(len + 4);
+            return;
         }
         self.unusual_name(open, name);
     }
@@ -329,11 +335,9 @@ impl<S: Sink> Writer<'_, S> {
     #[inline]
     fn boolean(&mut self, value: bool) {
         let (word, len) = if value { (*b"true....", 4) } else { (*b"false...", 5) };
-        if let Some(to) = self.sink.room(8).and_then(|room| room.first_chunk_mut()) {
-            *to = word;
-            return self.sink.advance(len);
+        if !self.sink.put_padded(word, len) {
+            self.sink.put(&word[..len]);
         }
-        self.sink.put(&word[..len]);
     }
 
     #[inline]

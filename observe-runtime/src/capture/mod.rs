@@ -1,7 +1,7 @@
 //! How a value becomes JSON in the journal: by `Serialize` if its type has it, else by `Debug`, else by its type's name.
 //!
-//! Which of them is decided by the compiler, at the call the macro writes: method look-up on a [`Probe`] behind four
-//! references finds the trait that needs the fewest dereferences first. No bound is ever asked of the user's types.
+//! Which of them is decided by the compiler, at the call the macro writes: see [`probe`]. No bound is ever asked of the
+//! user's types.
 
 mod error;
 mod json;
@@ -12,12 +12,10 @@ mod text;
 #[cfg(feature = "otlp")]
 pub(crate) use error::chain;
 pub(crate) use error::{ByRef, failure};
-pub use error::{
-    Fork, ProbeError, ViaDebugError, ViaDeref, ViaDisplay, ViaError, ViaNameError, ViaPlain, ViaResult,
-};
-pub use probe::{Probe, Slot, ViaDebug, ViaName, ViaSerialize, ViaUnit};
+pub use probe::{probe, returned};
 
 use std::{
+    any::Any,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::atomic::{AtomicUsize, Ordering},
@@ -58,12 +56,15 @@ pub(crate) fn put<T: Serialize + ?Sized>(draft: &mut Draft, value: &T) {
                 draft.mark_raw();
             }
         }
-        Err(_) => put_panicked(draft, before),
+        Err(panic) => put_panicked(draft, before, panic),
     }
 }
 
+/// Apart, with the drop of what was thrown, so that the way of all others is short.
 #[cold]
-fn put_panicked(draft: &mut Draft, before: usize) {
+#[inline(never)]
+fn put_panicked(draft: &mut Draft, before: usize, panic: Box<dyn Any + Send>) {
+    drop(panic);
     draft.truncate(before);
     Sink::put(draft, PANICKED);
 }
@@ -118,13 +119,13 @@ pub(crate) fn put_text(draft: &mut Draft, value: &dyn fmt::Display) {
 
 impl Sink for Draft {
     #[inline(always)]
-    fn room(&mut self, n: usize) -> Option<&mut [u8]> {
-        self.reserve(n)
+    fn fill(&mut self, n: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool {
+        Draft::fill(self, n, write)
     }
 
     #[inline(always)]
-    fn advance(&mut self, n: usize) {
-        Draft::advance(self, n);
+    fn put_padded<const N: usize>(&mut self, bytes: [u8; N], len: usize) -> bool {
+        Draft::put_padded(self, bytes, len)
     }
 
     #[inline]

@@ -1,78 +1,308 @@
-//! The choice between `Serialize`, `Debug` and the type's name.
+//! The choice between `Serialize`, `Debug` and the type's name, and between an error's ways to say what it is.
+//!
+//! Each way is a type of its own, with an inherent method where the value can be written so, and dereferences to the
+//! next: the compiler's method look-up takes the first whose bound holds. No trait need be in scope, and what most values
+//! are is found at once, which is most of what an annotated function costs to compile.
 
-use std::{any::type_name, fmt};
+use std::{any::type_name, error::Error, fmt, ops::Deref};
 
+use observe_model::Failure;
 use serde::Serialize;
 
-use super::{put, put_text};
-use crate::journal::Draft;
+use super::error::{ByRef, failure, text_alone};
+use crate::call::{Call, Start};
 
-/// A value to be captured. The macro calls `(&&&&Probe(&value)).observe_put(slot)`.
+/// Declares the ways in order, each dereferencing to the next.
+macro_rules! ways {
+    ($(#[$doc:meta])* $way:ident) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $way<'a, T: ?Sized>(Option<&'a T>);
+
+        impl<'a, T: ?Sized> $way<'a, T> {
+            #[inline]
+            fn new(value: Option<&'a T>) -> Self {
+                Self(value)
+            }
+
+            #[inline]
+            fn value(&self) -> Option<&'a T> {
+                self.0
+            }
+        }
+    };
+    ($(#[$doc:meta])* $way:ident $(#[$more:meta])* $next:ident $($rest:tt)*) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $way<'a, T: ?Sized>($next<'a, T>);
+
+        impl<'a, T: ?Sized> $way<'a, T> {
+            #[inline]
+            fn new(value: Option<&'a T>) -> Self {
+                Self($next::new(value))
+            }
+
+            #[inline]
+            fn value(&self) -> Option<&'a T> {
+                self.0.value()
+            }
+        }
+
+        impl<'a, T: ?Sized> Deref for $way<'a, T> {
+            type Target = $next<'a, T>;
+            #[inline]
+            fn deref(&self) -> &$next<'a, T> {
+                &self.0
+            }
+        }
+
+        ways!($(#[$more])* $next $($rest)*);
+    };
+}
+
+ways! {
+    /// A value to be captured; `()` is no value.
+    Probe
+    /// A `Serialize` value is JSON.
+    BySerialize
+    /// A `Debug` value is its text.
+    ByDebug
+    /// Any other value is its type's name.
+    ByName
+}
+
+/// What can be done with a value on each way: `$written` is what is captured of `$value`.
+macro_rules! captured {
+    ($value:ident => $written:expr) => {
+        /// Writes the next argument.
+        #[inline]
+        pub fn argument(&self, start: &mut Start) {
+            if let Some($value) = self.value() {
+                start.argument($written);
+            }
+        }
+
+        /// Ends the span with it, if there is a value.
+        #[inline]
+        pub fn output(&self, call: &mut impl Call) {
+            if let Some($value) = self.value() {
+                call.returned($written);
+            }
+        }
+
+        /// Adds it to the metadata.
+        pub fn metadata(&self, key: &str, call: &impl Call) {
+            if let Some($value) = self.value() {
+                call.metadata(key, $written);
+            }
+        }
+    };
+}
+
+impl<T: ?Sized> Probe<'_, T> {
+    /// Ends the span without it, if there is a value.
+    pub fn unseen(&self, call: &mut impl Call) {
+        if self.value().is_some() {
+            call.returned_nothing();
+        }
+    }
+}
+
+impl Probe<'_, ()> {
+    /// Writes the next argument, a null.
+    pub fn argument(&self, start: &mut Start) {
+        start.argument(&());
+    }
+
+    /// Ends the span without output.
+    pub fn output(&self, call: &mut impl Call) {
+        self.unseen(call);
+    }
+
+    /// Adds a null to the metadata.
+    pub fn metadata(&self, key: &str, call: &impl Call) {
+        call.metadata(key, &());
+    }
+}
+
+impl<T: Serialize + ?Sized> BySerialize<'_, T> {
+    captured!(value => value);
+}
+
+impl<T: fmt::Debug + ?Sized> ByDebug<'_, T> {
+    captured!(value => &format_args!("{value:?}"));
+}
+
+impl<T: ?Sized> ByName<'_, T> {
+    captured!(_value => &format_args!("<{}>", type_name::<T>()));
+}
+
+/// The value behind `value`, for the method that its type allows.
+#[inline]
+pub fn probe<T: ?Sized>(value: &T) -> Probe<'_, T> {
+    Probe::new(Some(value))
+}
+
+ways! {
+    /// The value of an `Err`, if it was one: an `Error` has sources.
+    Problem
+    /// A pointer to an `Error`, such as `Box<dyn Error>` or `anyhow::Error`, which is none itself.
+    ByTarget
+    /// A value that prints itself.
+    ByDisplay
+    /// A value that prints itself for debugging only.
+    ByDebugText
+    /// A value that does not print itself.
+    ByTypeName
+}
+
+/// Ends the span with the failure that `$failure` makes of `$error`.
+macro_rules! fails {
+    ($error:ident => $failure:expr) => {
+        /// What is kept of it.
+        fn failure(&self) -> Option<Failure> {
+            self.value().map(|$error| $failure)
+        }
+
+        /// Ends the span with it, if there is one.
+        pub fn fail(&self, call: &mut impl Call) {
+            if let Some(failure) = self.failure() {
+                call.failed(&failure);
+            }
+        }
+    };
+}
+
+impl<T: Error + ?Sized> Problem<'_, T> {
+    fails!(error => failure(&ByRef(error), type_name::<T>()));
+}
+
+impl<T: Deref + ?Sized> ByTarget<'_, T>
+where
+    T::Target: Error,
+{
+    fails!(error => failure(&ByRef(&**error), type_name::<T::Target>()));
+}
+
+impl<T: fmt::Display + ?Sized> ByDisplay<'_, T> {
+    fails!(error => text_alone(error.to_string()));
+}
+
+impl<T: fmt::Debug + ?Sized> ByDebugText<'_, T> {
+    fails!(error => text_alone(format!("{error:?}")));
+}
+
+impl<T: ?Sized> ByTypeName<'_, T> {
+    fails!(_error => text_alone(format!("<{}>", type_name::<T>())));
+}
+
+/// What stands for the error of a value that is no `Result`.
 #[derive(Debug)]
-pub struct Probe<'a, T: ?Sized>(pub &'a T);
+pub struct NoProblem;
 
-/// Where a captured value goes.
-pub struct Slot<'a> {
-    pub(crate) draft: &'a mut Draft,
-    /// Whether something was written; `()` writes nothing.
-    pub(crate) filled: bool,
-}
-
-impl fmt::Debug for Slot<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slot").finish_non_exhaustive()
-    }
-}
-
-/// `()` is no value.
-pub trait ViaUnit {
-    /// Writes nothing.
-    fn observe_put(&self, slot: &mut Slot<'_>);
-}
-
-impl ViaUnit for &&&Probe<'_, ()> {
+impl NoProblem {
+    /// Nothing.
     #[inline]
-    fn observe_put(&self, slot: &mut Slot<'_>) {
-        slot.filled = false;
-    }
+    pub fn fail(&self, _call: &mut impl Call) {}
 }
 
-/// A `Serialize` value is JSON.
-pub trait ViaSerialize {
-    /// Writes the value as JSON.
-    fn observe_put(&self, slot: &mut Slot<'_>);
-}
+/// A returned value.
+#[derive(Debug)]
+pub struct Returned<'a, T>(Plain<'a, T>);
 
-impl<T: Serialize + ?Sized> ViaSerialize for &&Probe<'_, T> {
+/// A returned value that is no `Result`.
+#[derive(Debug)]
+pub struct Plain<'a, T>(&'a T);
+
+impl<'a, T> Deref for Returned<'a, T> {
+    type Target = Plain<'a, T>;
     #[inline]
-    fn observe_put(&self, slot: &mut Slot<'_>) {
-        put(slot.draft, self.0);
-        slot.filled = true;
+    fn deref(&self) -> &Plain<'a, T> {
+        &self.0
     }
 }
 
-/// A `Debug` value is its text.
-pub trait ViaDebug {
-    /// Writes what the value prints with `{:?}`, as a JSON string.
-    fn observe_put(&self, slot: &mut Slot<'_>);
-}
-
-impl<T: fmt::Debug + ?Sized> ViaDebug for &Probe<'_, T> {
-    fn observe_put(&self, slot: &mut Slot<'_>) {
-        put_text(slot.draft, &format_args!("{:?}", self.0));
-        slot.filled = true;
+impl<'a, T, E> Returned<'a, Result<T, E>> {
+    /// The value and the error, one of which there is.
+    #[inline]
+    pub fn parts(&self) -> (Probe<'a, T>, Problem<'a, E>) {
+        let result = self.0.0;
+        (Probe::new(result.as_ref().ok()), Problem::new(result.as_ref().err()))
     }
 }
 
-/// Any other value is its type's name.
-pub trait ViaName {
-    /// Writes `<type name>` as a JSON string.
-    fn observe_put(&self, slot: &mut Slot<'_>);
+impl<'a, T> Plain<'a, T> {
+    /// The value, and that there is no error.
+    #[inline]
+    pub fn parts(&self) -> (Probe<'a, T>, NoProblem) {
+        (Probe::new(Some(self.0)), NoProblem)
+    }
 }
 
-impl<T: ?Sized> ViaName for Probe<'_, T> {
-    fn observe_put(&self, slot: &mut Slot<'_>) {
-        put_text(slot.draft, &format_args!("<{}>", type_name::<T>()));
-        slot.filled = true;
+/// The value that a function returned, for the methods that its type allows.
+#[inline]
+pub fn returned<T>(value: &T) -> Returned<'_, T> {
+    Returned(Plain(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Outer(std::num::ParseIntError);
+    impl fmt::Display for Outer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "could not read the number")
+        }
+    }
+    impl Error for Outer {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+    #[derive(Debug)]
+    struct OnlyDebug;
+    struct Nothing;
+
+    /// A failure of any type: a macro, because the method that is found depends on the type that is known.
+    macro_rules! failure_of {
+        ($error:expr) => {
+            Problem::new(Some($error)).failure().unwrap()
+        };
+    }
+
+    fn outer() -> Outer {
+        Outer("x".parse::<i32>().unwrap_err())
+    }
+
+    #[test]
+    fn an_errors_text_is_the_best_that_its_type_offers() {
+        let expected = "could not read the number: invalid digit found in string";
+        assert_eq!(failure_of!(&outer()).text(), expected);
+        let boxed: Box<dyn Error + Send + Sync> = Box::new(outer());
+        assert_eq!(failure_of!(&boxed).text(), expected);
+        assert_eq!(failure_of!("text").text(), "text");
+        assert_eq!(failure_of!(&OnlyDebug).text(), "OnlyDebug");
+        assert!(failure_of!(&Nothing).text().ends_with("Nothing>"));
+    }
+
+    #[test]
+    fn an_error_says_its_type_and_what_caused_it() {
+        let failure = failure_of!(&outer());
+        assert!(failure.kind.is_some_and(|kind| kind.ends_with("tests::Outer")));
+        assert_eq!(failure.sources, ["invalid digit found in string"]);
+        let boxed: Box<dyn Error> = Box::new(outer());
+        assert_eq!(failure_of!(&boxed).kind, None);
+    }
+
+    #[test]
+    fn only_a_result_has_an_error() {
+        let (value, error) = returned(&Ok::<i32, ()>(1)).parts();
+        assert_eq!((value.value(), error.value()), (Some(&1), None));
+        let (value, error) = returned(&Err::<(), _>("no")).parts();
+        assert_eq!((value.value(), error.value()), (None, Some(&"no")));
+        let (value, NoProblem) = returned(&Some(1)).parts();
+        assert_eq!(value.value(), Some(&Some(1)));
     }
 }

@@ -10,12 +10,12 @@ pub(super) use observe_wire::journal::escape::{copy_and_check, escape};
 /// It never fails. When there is no more room it remembers that, swallows what comes, and reports a `len` of
 /// `usize::MAX`: every cap is then exceeded, so that the capture stops early.
 pub(crate) trait Sink {
-    /// At least `n` writable bytes that follow what is written, or `None` if only [`put`](Sink::put) can find room for
-    /// them. What is written there counts after [`advance`](Sink::advance). `n` is a constant or a bounded string's length.
-    fn room(&mut self, n: usize) -> Option<&mut [u8]>;
+    /// Appends what `write` puts into the next `n` bytes, if it says that it did. Else, or if only [`put`](Sink::put) can
+    /// find room for them, appends nothing and gives false. `n` is a constant or a bounded string's length.
+    fn fill(&mut self, n: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool;
 
-    /// Keeps the first `n` bytes of the last [`room`](Sink::room), which was asked for at least as many.
-    fn advance(&mut self, n: usize);
+    /// Appends the first `len` of `bytes`, or nothing and gives false, as [`fill`](Sink::fill) does.
+    fn put_padded<const N: usize>(&mut self, bytes: [u8; N], len: usize) -> bool;
 
     /// Appends bytes.
     fn put(&mut self, bytes: &[u8]);
@@ -29,11 +29,9 @@ pub(crate) trait Sink {
     /// Appends a few bytes whose number the compiler knows: no call to `memcpy`.
     #[inline(always)]
     fn put_array<const N: usize>(&mut self, bytes: [u8; N]) {
-        if let Some(to) = self.room(N).and_then(|room| room.first_chunk_mut()) {
-            *to = bytes;
-            return self.advance(N);
+        if !self.put_padded(bytes, N) {
+            put_slowly(self, &bytes);
         }
-        put_slowly(self, &bytes);
     }
 }
 
@@ -43,15 +41,13 @@ fn put_slowly<S: Sink + ?Sized>(sink: &mut S, bytes: &[u8]) {
     sink.put(bytes);
 }
 
-/// For what is captured off the hot path.
+/// For what is captured off the hot path: it is always the sink that finds the room.
 impl Sink for Vec<u8> {
-    fn room(&mut self, n: usize) -> Option<&mut [u8]> {
-        // A Vec shows its length only through its contents: the bytes past it cannot be lent in safe code.
-        let _ = n;
-        None
+    fn fill(&mut self, _n: usize, _write: impl FnOnce(&mut [u8]) -> bool) -> bool {
+        false
     }
-    fn advance(&mut self, _n: usize) {
-        unreachable!("no room was given");
+    fn put_padded<const N: usize>(&mut self, _bytes: [u8; N], _len: usize) -> bool {
+        false
     }
     fn put(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
@@ -99,11 +95,16 @@ const EIGHT: u64 = 100_000_000;
 /// Writes an unsigned integer. Not inlined: it would be most of a struct's code.
 #[inline(never)]
 pub(super) fn put_u64<S: Sink>(sink: &mut S, value: u64) {
-    if value < EIGHT
-        && let Some(to) = sink.room(8).and_then(|room| room.first_chunk_mut())
-    {
-        let len = put_head(value, to);
-        return sink.advance(len);
+    if value < 10_000 {
+        let (digits, len) = up_to_four(value as usize);
+        if sink.put_padded(digits, len) {
+            return;
+        }
+    } else if value < EIGHT {
+        let (digits, len) = first_digits(value);
+        if sink.put_padded(digits, len) {
+            return;
+        }
     }
     put_long(sink, value);
 }
@@ -111,14 +112,19 @@ pub(super) fn put_u64<S: Sink>(sink: &mut S, value: u64) {
 /// A number of nine to sixteen digits: two eights.
 #[inline(never)]
 fn put_long<S: Sink>(sink: &mut S, value: u64) {
-    let (head, tail) = (value / EIGHT, value % EIGHT);
-    if head.wrapping_sub(1) < EIGHT - 1
-        && let Some(room) = sink.room(16)
-        && let Some(to) = room.first_chunk_mut()
-    {
-        let len = put_head(head, to);
-        put_eight(tail, room, len);
-        return sink.advance(len + 8);
+    let (first, last) = (value / EIGHT, value % EIGHT);
+    if first.wrapping_sub(1) < EIGHT - 1 {
+        let (digits, len) = first_digits(first);
+        let mut both = [0; 16];
+        if let Some(to) = both.first_chunk_mut() {
+            *to = digits;
+        }
+        if let Some(to) = both.get_mut(len..).and_then(|to| to.first_chunk_mut()) {
+            *to = (eight_digits(last) | ZEROS).to_le_bytes();
+        }
+        if sink.put_padded(both, len + 8) {
+            return;
+        }
     }
     put_longer(sink, value);
 }
@@ -129,27 +135,41 @@ fn put_longer<S: Sink>(sink: &mut S, value: u64) {
     sink.put(itoa::Buffer::new().format(value).as_bytes());
 }
 
+/// The two digits of each number below a hundred.
+const PAIRS: [[u8; 2]; 100] = {
+    let (mut pairs, mut n) = ([[0; 2]; 100], 0);
+    while n < 100 {
+        pairs[n] = [b'0' + n as u8 / 10, b'0' + n as u8 % 10];
+        n += 1;
+    }
+    pairs
+};
+
+/// The digits of a number below 10,000 without leading zeros, and how many they are.
+#[inline(always)]
+fn up_to_four(value: usize) -> ([u8; 4], usize) {
+    if value < 10 {
+        return ([b'0' + value as u8, 0, 0, 0], 1);
+    }
+    let ([a, b], [c, d]) = (PAIRS[value / 100 % 100], PAIRS[value % 100]);
+    match value {
+        10..100 => ([c, d, 0, 0], 2),
+        100..1000 => ([b, c, d, 0], 3),
+        _ => ([a, b, c, d], 4),
+    }
+}
+
 const ZEROS: u64 = u64::MAX / 255 * b'0' as u64;
 
-/// Writes a number below 10^8 without leading zeros; gives its length. What follows it in `to` is overwritten.
+/// The digits of a number below 10^8 without leading zeros, and how many they are.
 #[inline(always)]
-fn put_head(value: u64, to: &mut [u8; 8]) -> usize {
+fn first_digits(value: u64) -> ([u8; 8], usize) {
     if value < 10 {
-        to[0] = b'0' + value as u8;
-        return 1;
+        return ((value | ZEROS).to_le_bytes(), 1);
     }
     let digits = eight_digits(value);
     let leading = digits.trailing_zeros() as usize / 8;
-    *to = ((digits | ZEROS) >> (leading * 8)).to_le_bytes();
-    8 - leading
-}
-
-/// Writes all eight digits of a number below 10^8.
-#[inline(always)]
-fn put_eight(value: u64, room: &mut [u8], at: usize) {
-    if let Some(to) = room.get_mut(at..).and_then(|to| to.first_chunk_mut()) {
-        *to = (eight_digits(value) | ZEROS).to_le_bytes();
-    }
+    (((digits | ZEROS) >> (leading * 8)).to_le_bytes(), 8 - leading)
 }
 
 /// The eight digits of a number below 10^8, one to a byte, the first in the lowest: halves, then pairs, then digits are

@@ -11,8 +11,8 @@
 //! 2. There is at most one [`Tail`] per chunk: [`Chunk::open`] makes it and takes the chunk by value, and only a chunk
 //!    that nobody else holds can be had by value again ([`Chunk::reclaim`]).
 //! 3. Bytes below `committed` never change while the chunk is shared; only the tail touches bytes at or above it.
-//! 4. A tail's `pending` bytes in front of `next` and the `left` bytes from there on are the chunk's bytes above
-//!    `committed`, all of them.
+//! 4. A tail's `start`, `next` and `end` point into its chunk, in this order: `start` to the byte at `committed`, `end`
+//!    behind the last one. Between them lie the chunk's bytes above `committed`, all of them.
 //! 5. `committed` only grows while the chunk is shared, by a store with `Release` that follows the writes it covers;
 //!    readers load it with `Acquire`.
 #![allow(unsafe_code)]
@@ -159,9 +159,10 @@ impl Chunk {
         self.put_number(SEQUENCE_AT, sequence);
         // SAFETY: a capacity is larger than the header.
         let memory = unsafe { self.header.add(HEADER) };
-        let left = self.capacity - HEADER;
+        // SAFETY: the end of the chunk's memory.
+        let end = unsafe { self.header.add(self.capacity) };
         let chunk = Arc::new(self);
-        (Tail { next: memory, left, pending: 0, chunk: Arc::clone(&chunk) }, chunk)
+        (Tail { start: memory, next: memory, end, chunk: Arc::clone(&chunk) }, chunk)
     }
 
     /// Whether the tail is gone and nobody else reads: what [`Chunk::committed`] gives from now on is all that there will
@@ -180,12 +181,12 @@ impl Chunk {
 
 /// The right to write a chunk. What is written is pending until it is committed.
 pub(crate) struct Tail {
+    /// The first byte that is not committed.
+    start: NonNull<u8>,
     /// The first free byte.
     next: NonNull<u8>,
-    /// Free bytes.
-    left: usize,
-    /// Bytes written since the last commit.
-    pending: usize,
+    /// Behind the last free byte.
+    end: NonNull<u8>,
     chunk: Arc<Chunk>,
 }
 
@@ -196,48 +197,78 @@ impl Tail {
     /// The free bytes, down to the end of the chunk. What they hold is left over or zero.
     #[inline(always)]
     pub(crate) fn free(&mut self) -> &mut [u8] {
-        self.chunk.watch.write(self.end()..self.end() + self.left);
+        let room = self.room();
+        self.chunk.watch.write(self.written()..self.written() + room);
         // SAFETY: invariants 1 to 4: initialised memory above `committed`, which only this tail touches.
-        unsafe { std::slice::from_raw_parts_mut(self.next.as_ptr(), self.left) }
+        unsafe { std::slice::from_raw_parts_mut(self.next.as_ptr(), room) }
     }
 
     /// The bytes that are written and not committed.
     #[inline(always)]
     pub(crate) fn pending(&mut self) -> &mut [u8] {
-        self.chunk.watch.write(self.committed()..self.end());
+        self.chunk.watch.write(self.committed()..self.written());
         // SAFETY: as for `free`.
-        unsafe { std::slice::from_raw_parts_mut(self.next.as_ptr().sub(self.pending), self.pending) }
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.pending_len()) }
     }
 
     /// How many bytes are written and not committed.
     #[inline(always)]
     pub(crate) fn pending_len(&self) -> usize {
-        self.pending
+        self.next.addr().get() - self.start.addr().get()
     }
 
     /// How many bytes are free.
     #[inline(always)]
     pub(crate) fn room(&self) -> usize {
-        self.left
+        self.end.addr().get() - self.next.addr().get()
     }
 
     /// Counts the first `len` free bytes as written; as many as there are if `len` is more.
     #[inline(always)]
     pub(crate) fn advance(&mut self, len: usize) {
-        let len = len.min(self.left);
+        let len = len.min(self.room());
         // SAFETY: invariant 4: `len` bytes from `next` on are inside the chunk.
         self.next = unsafe { self.next.add(len) };
-        self.left -= len;
-        self.pending += len;
+    }
+
+    /// Gives the next `len` free bytes to `write`, and counts them as written if it says so. False if it does not, or if
+    /// there are not so many.
+    #[inline(always)]
+    pub(crate) fn fill(&mut self, len: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool {
+        let next = self.next;
+        if self.room() < len {
+            return false;
+        }
+        self.chunk.watch.write(self.written()..self.written() + len);
+        // SAFETY: as for `free`: there is room for `len` bytes.
+        let filled = write(unsafe { std::slice::from_raw_parts_mut(next.as_ptr(), len) });
+        if filled {
+            // SAFETY: invariant 4, and there was room for `len` bytes.
+            self.next = unsafe { next.add(len) };
+        }
+        filled
+    }
+
+    /// Writes `bytes` and counts the first `len` of them as written. False if there is no room for all of them.
+    #[inline(always)]
+    pub(crate) fn put_padded<const N: usize>(&mut self, bytes: [u8; N], len: usize) -> bool {
+        let next = self.next;
+        if self.room() < N {
+            return false;
+        }
+        self.chunk.watch.write(self.written()..self.written() + N);
+        // SAFETY: as for `free`: there is room for `N` bytes; an array of bytes has no alignment.
+        unsafe { next.cast().write(bytes) };
+        // SAFETY: invariant 4, and there was room for `N` bytes.
+        self.next = unsafe { next.add(len.min(N)) };
+        true
     }
 
     /// Takes back what is written, down to the first `len` bytes since the last commit.
     pub(crate) fn rewind(&mut self, len: usize) {
-        let back = self.pending.saturating_sub(len);
-        // SAFETY: invariant 4: `pending` bytes in front of `next` are inside the chunk.
+        let back = self.pending_len().saturating_sub(len);
+        // SAFETY: invariant 4: so many bytes in front of `next` are inside the chunk.
         self.next = unsafe { self.next.sub(back) };
-        self.left += back;
-        self.pending -= back;
     }
 
     /// Bytes that the chunk takes from the pool.
@@ -252,22 +283,22 @@ impl Tail {
 
     /// How many bytes are written, committed or not.
     #[inline(always)]
-    fn end(&self) -> usize {
-        self.chunk.capacity - HEADER - self.left
+    fn written(&self) -> usize {
+        self.next.addr().get() - self.chunk.header.addr().get() - HEADER
     }
 
     /// How many bytes are committed.
     pub(crate) fn committed(&self) -> usize {
-        self.end() - self.pending
+        self.written() - self.pending_len()
     }
 
     /// Makes what is written visible to the reader.
     #[inline(always)]
     pub(crate) fn publish(&mut self) {
-        let end = self.end();
-        self.chunk.watch.write(end - self.pending..end);
-        self.pending = 0;
-        self.chunk.committed.store(end);
+        let written = self.written();
+        self.chunk.watch.write(written - self.pending_len()..written);
+        self.start = self.next;
+        self.chunk.committed.store(written);
     }
 
     /// Makes the first `len` free bytes visible to the reader, with what is pending.

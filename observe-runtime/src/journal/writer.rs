@@ -64,15 +64,11 @@ impl Drop for Busy {
     }
 }
 
-/// An entry that is being written. Dropped without [`Draft::commit`], it leaves nothing behind, and the rest of its
-/// chunk unused.
+/// An entry that is being written, with [`Draft::commit`] and [`Draft::keep`] at its end. Dropped without them, it leaves
+/// nothing behind, and the rest of its chunk unused.
 pub(crate) struct Draft {
     tail: Tail,
     _busy: Busy,
-    /// The number that a start names.
-    stamp: u64,
-    /// Length of header and fixed part.
-    fixed: usize,
     kind: Kind,
     flags: u8,
     /// A piece found no room; the payload is lost.
@@ -82,37 +78,55 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// Begins an entry whose fixed part, written by [`Draft::commit`], has `N` bytes; `stamp` is what a start names.
-    // Each access to the thread's state is small, so that all of them are inlined and nothing is moved through memory.
+    /// [`Draft::begin`] of a start or an end where the thread's chunk has room and knows the stamp, which is nearly always;
+    /// else nothing is done.
+    // Apart from the rest, so that nothing of it is moved through memory.
     #[inline(always)]
+    pub(crate) fn begin_quickly<const N: usize>(kind: Kind, stamp: u64) -> Option<Self> {
+        LOCAL.with(|local| {
+            if local.busy.get() || (stamp != 0 && local.stamp.get() != stamp) {
+                return None;
+            }
+            let mut tail = local.replace_tail(None)?;
+            if tail.room() < HEADER + N {
+                local.replace_tail(Some(tail));
+                return None;
+            }
+            local.busy.set(true);
+            tail.advance(HEADER + N);
+            Some(Self { tail, _busy: Busy, kind, flags: 0, full: false, fresh: false })
+        })
+    }
+
+    /// Begins an entry whose fixed part, written by [`Draft::commit`], has `N` bytes; `stamp` is what a start names.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn begin<const N: usize>(kind: Kind, stamp: u64) -> Result<Self, Lost> {
         if LOCAL.with(|local| local.busy.replace(true)) {
             return Err(Lost::Busy);
         }
-        let (busy, fixed) = (Busy, HEADER + N);
+        let busy = Busy;
         let kept = LOCAL.with(|local| local.replace_tail(None));
-        let is_defined = stamp == 0 || LOCAL.with(|local| local.stamp.get()) == stamp;
-        let (mut tail, fresh) = match kept {
-            Some(tail) if is_defined && tail.room() >= fixed => (tail, false),
-            kept => begin_anew(kept, kind, fixed, stamp)?,
-        };
+        let (mut tail, fresh) = ready(kept, kind, HEADER + N, stamp).map_err(|kept| {
+            LOCAL.with(|local| local.replace_tail(kept));
+            Lost::Full
+        })?;
         if kind == Kind::Change {
             tail.has_changes();
         }
-        tail.advance(fixed);
-        Ok(Self { tail, _busy: busy, stamp, fixed, kind, flags: 0, full: false, fresh })
+        tail.advance(HEADER + N);
+        Ok(Self { tail, _busy: busy, kind, flags: 0, full: false, fresh })
     }
 
-    /// Bytes of payload so far.
+    /// Bytes of the entry so far.
     #[inline(always)]
     pub(crate) fn mark(&self) -> usize {
-        self.tail.pending_len() - self.fixed
+        self.tail.pending_len()
     }
 
     /// Takes the payload back to an earlier [`Draft::mark`].
     pub(crate) fn truncate(&mut self, mark: usize) {
-        let keep = self.fixed.saturating_add(mark);
-        self.tail.rewind(keep);
+        self.tail.rewind(mark);
     }
 
     /// Whether the journal had no room for a piece, so that the payload is lost.
@@ -124,25 +138,27 @@ impl Draft {
     /// Appends to the payload.
     #[inline]
     pub(crate) fn put(&mut self, bytes: &[u8]) {
-        match self.reserve(bytes.len()) {
-            Some(room) => {
-                room[..bytes.len()].copy_from_slice(bytes);
-                self.tail.advance(bytes.len());
-            }
-            None => self.put_elsewhere(bytes),
+        let fits = self.fill(bytes.len(), |room| {
+            room.copy_from_slice(bytes);
+            true
+        });
+        if !fits {
+            self.put_elsewhere(bytes);
         }
     }
 
     /// Appends a byte to the payload.
     #[inline(always)]
     pub(crate) fn put_byte(&mut self, byte: u8) {
-        match self.tail.free().first_mut() {
-            Some(to) => {
-                *to = byte;
-                self.tail.advance(1);
-            }
-            None => self.put_elsewhere(&[byte]),
+        if !self.put_padded([byte], 1) {
+            self.put_elsewhere(&[byte]);
         }
+    }
+
+    /// Appends the first `len` of `bytes` to the payload; false if this chunk has no room for all of them.
+    #[inline(always)]
+    pub(crate) fn put_padded<const N: usize>(&mut self, bytes: [u8; N], len: usize) -> bool {
+        self.tail.put_padded(bytes, len)
     }
 
     /// Appends to the payload, in a larger chunk.
@@ -155,23 +171,11 @@ impl Draft {
         }
     }
 
-    /// Room for at least `n` more bytes of payload in this chunk, to be followed by [`Draft::advance`].
+    /// Appends what `write` puts into `n` bytes of this chunk, if it says that it did; else, or if there is no room,
+    /// appends nothing and says so.
     #[inline(always)]
-    pub(crate) fn reserve(&mut self, n: usize) -> Option<&mut [u8]> {
-        Some(self.tail.free()).filter(|room| room.len() >= n)
-    }
-
-    /// Counts the first `n` bytes that [`Draft::reserve`] gave as written.
-    #[inline(always)]
-    pub(crate) fn advance(&mut self, n: usize) {
-        self.tail.advance(n);
-    }
-
-    /// The payload's first byte, if it has one.
-    #[inline(always)]
-    pub(crate) fn first(&mut self) -> Option<&mut u8> {
-        let fixed = self.fixed;
-        self.tail.pending().get_mut(fixed)
+    pub(crate) fn fill(&mut self, n: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool {
+        self.tail.fill(n, write)
     }
 
     /// Appends what [`capture::append`](crate::capture::append) wrote.
@@ -196,7 +200,9 @@ impl Draft {
         // Room for a quarter more, so that a payload which grows piece by piece is not copied at each.
         let len = self.tail.pending_len() + more;
         let need = len.saturating_add(len / 4);
-        match ready(None, self.kind, need, self.stamp) {
+        // What a start names is in force while it is being written.
+        let stamp = if self.kind == Kind::Start { context::current().stamp } else { 0 };
+        match ready(None, self.kind, need, stamp) {
             Ok((mut tail, _)) => {
                 if self.kind == Kind::Change {
                     tail.has_changes();
@@ -219,19 +225,18 @@ impl Draft {
     /// may be empty.
     #[inline(always)]
     pub(crate) fn commit<const N: usize>(
-        mut self,
+        &mut self,
+        kind: Kind,
         code: u8,
         payload: bool,
         fixed: impl FnOnce(&mut [u8; N]),
     ) {
-        debug_assert_eq!(self.fixed, HEADER + N);
         let mut flags = self.flags | if payload { entry::PAYLOAD } else { 0 };
         if self.full {
-            let fixed = self.fixed;
-            self.tail.rewind(fixed);
+            self.tail.rewind(HEADER + N);
             flags = entry::LOST;
         }
-        let (kind, tail) = (self.kind, &mut self.tail);
+        let tail = &mut self.tail;
         let len = tail.pending_len();
         let bytes = tail.pending();
         if let Some(to) = bytes.first_chunk_mut::<HEADER>() {
@@ -244,6 +249,11 @@ impl Draft {
         tail.advance(len.next_multiple_of(entry::ALIGN) - len);
         tail.publish();
         pool::wrote();
+    }
+
+    /// Keeps the chunk for the thread's next entry.
+    #[inline(always)]
+    pub(crate) fn keep(self) {
         let Self { tail, fresh, .. } = self;
         if fresh {
             return keep_fresh(tail);
@@ -279,16 +289,6 @@ fn ready(kept: Option<Tail>, kind: Kind, need: usize, stamp: u64) -> Result<(Tai
         LOCAL.with(|local| local.stamp.set(stamp.number));
     }
     Ok((tail, fresh))
-}
-
-/// [`ready`] for the beginning of an entry, in another chunk or behind the definition of its stamp.
-#[cold]
-#[inline(never)]
-fn begin_anew(kept: Option<Tail>, kind: Kind, fixed: usize, stamp: u64) -> Result<(Tail, bool), Lost> {
-    ready(kept, kind, fixed, stamp).map_err(|kept| {
-        LOCAL.with(|local| local.replace_tail(kept));
-        Lost::Full
-    })
 }
 
 /// Keeps a chunk for the thread's next entry, unless it was made for one large payload, or the thread is past its

@@ -5,6 +5,7 @@
 
 use std::{cell::Cell, fmt, marker::PhantomData, mem::ManuallyDrop, sync::Arc, thread};
 
+use observe_model::SpanId;
 use observe_wire::journal::entry::Ending;
 
 use super::{Plan, running::Open};
@@ -151,6 +152,15 @@ pub(crate) fn settle() {
             restore(frames.remove(at));
         }
     });
+}
+
+/// The context of a call, which has `span`, around the guards that were made inside it and are in force.
+#[cold]
+pub(crate) fn around_guards(span: SpanId) -> Option<Context> {
+    with_frames(|frames| {
+        let mut outers = frames.iter().map(|frame| frame.outer);
+        outers.find(|outer| outer.is_plain() && outer.span() == Some(span))
+    })
 }
 
 /// The attributes of this number, if a guard keeps them to restore them.

@@ -22,7 +22,7 @@ pub use attributes::{Scope, attributes, session, trace_context};
 pub use guard::ScopeGuard;
 pub use span::{SpanName, SpanScope, span};
 
-pub(crate) use guard::{settle, stamp_kept};
+pub(crate) use guard::{around_guards, settle, stamp_kept};
 pub(crate) use lazy::Lazy;
 pub(crate) use running::Plan;
 use running::Running;

@@ -82,7 +82,7 @@ impl NewSpan {
         };
         let mut start = Start::new();
         let site = self.site();
-        start.begin(site, at, self.name());
+        start.begin_at(site, at, self.name());
         let input = pieces().filter(|(piece, _)| piece.field.is_none()).last();
         let span = start.commit_with(input.map(|(piece, bytes)| (bytes, piece.raw)))?;
         if self.name != site.note.name {

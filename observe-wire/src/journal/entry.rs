@@ -218,8 +218,9 @@ pub fn moment(span: u64, ticks: u64) -> [u8; 16] {
 /// The header of an entry of `len` bytes.
 #[inline]
 pub fn header(kind: Kind, code: u8, flags: u8, len: u32) -> [u8; HEADER] {
-    let l = len.to_le_bytes();
-    [kind as u8, code, flags, 0, l[0], l[1], l[2], l[3]]
+    let first = u32::from_le_bytes([kind as u8, code, 0, 0]) | u32::from(flags) << 16;
+    // As one number: the bytes one by one would be as many stores.
+    (u64::from(first) | u64::from(len) << 32).to_le_bytes()
 }
 
 /// One entry as it lies in a chunk.

@@ -28,20 +28,26 @@ impl Chunk {
 }
 
 impl Sink for Chunk {
-    fn room(&mut self, n: usize) -> Option<&mut [u8]> {
-        self.bytes.get_mut(self.len..).filter(|room| !self.full && room.len() >= n)
+    fn fill(&mut self, n: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool {
+        let room = self.bytes.get_mut(self.len..self.len.saturating_add(n)).filter(|_| !self.full);
+        let filled = room.is_some_and(write);
+        self.len += if filled { n } else { 0 };
+        filled
     }
-    fn advance(&mut self, n: usize) {
-        self.len += n;
+    fn put_padded<const N: usize>(&mut self, bytes: [u8; N], len: usize) -> bool {
+        let room =
+            self.bytes.get_mut(self.len..).and_then(|room| room.first_chunk_mut()).filter(|_| !self.full);
+        let Some(room) = room else { return false };
+        *room = bytes;
+        self.len += len;
+        true
     }
     fn put(&mut self, bytes: &[u8]) {
-        match self.room(bytes.len()) {
-            Some(room) => {
-                room[..bytes.len()].copy_from_slice(bytes);
-                self.len += bytes.len();
-            }
-            None => self.full = true,
-        }
+        let filled = self.fill(bytes.len(), |room| {
+            room.copy_from_slice(bytes);
+            true
+        });
+        self.full |= !filled;
     }
     fn len(&self) -> usize {
         if self.full { usize::MAX } else { self.len }
