@@ -5,7 +5,7 @@ use std::{
     sync::OnceLock,
 };
 
-use observe_runtime::{__private::say, Resource, Span, destination::Sink};
+use observe_runtime::{__private::say, Record, Resource, Span, destination::Sink};
 use observe_store::{NoDataDirectory, SqliteStore, Store};
 
 /// The directory that the process was set up with, if it was set up by code.
@@ -63,6 +63,21 @@ impl Local {
     }
 }
 
+impl Local {
+    /// Writes, and once more into a new file if the old one is damaged.
+    fn keep(
+        &mut self,
+        what: &str,
+        write: impl Fn(&mut SqliteStore) -> Result<(), observe_store::Error>,
+    ) -> Result<(), String> {
+        let written = match self.open().and_then(&write) {
+            Err(error) if error.is_corrupt() => self.recover().and_then(write),
+            written => written,
+        };
+        written.map_err(|error| format!("{error}; {what} are not kept meanwhile"))
+    }
+}
+
 /// Where processes keep what has not reached the database yet.
 fn journal_beside(database: &Path) -> PathBuf {
     database.with_file_name("journal")
@@ -106,7 +121,10 @@ impl Sink for Local {
             return;
         }
         let result = observe_runtime::recover_dead(&root, |resource, batch| {
-            let written = self.open().and_then(|store| store.write_missing(resource, &batch.spans));
+            let written = self.open().and_then(|store| {
+                store.write_missing(resource, &batch.spans)?;
+                store.write_records(resource, &batch.records)
+            });
             written.map_err(std::io::Error::other)
         });
         match result {
@@ -120,11 +138,10 @@ impl Sink for Local {
     }
 
     fn write(&mut self, resource: &Resource, spans: &[Span<'static>]) -> Result<(), String> {
-        let written = self.open().and_then(|store| store.write(resource, spans));
-        let written = match written {
-            Err(error) if error.is_corrupt() => self.recover().and_then(|store| store.write(resource, spans)),
-            written => written,
-        };
-        written.map_err(|error| format!("{error}; spans are not kept meanwhile"))
+        self.keep("spans", |store| store.write(resource, spans))
+    }
+
+    fn write_records(&mut self, resource: &Resource, records: &[Record]) -> Result<(), String> {
+        self.keep("scores and metrics", |store| store.write_records(resource, records))
     }
 }

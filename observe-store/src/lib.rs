@@ -23,12 +23,13 @@ mod query;
 mod sqlite;
 mod tree;
 
-use observe_model::{Resource, Span, TraceId};
+use observe_model::{Metric, Record, Resource, Score, Span, TraceId};
 
 pub use error::Error;
 pub use path::{NoDataDirectory, default_path};
 pub use query::{
-    Page, Session, SessionQuery, SessionSummary, SpanDetail, Totals, Trace, TraceQuery, TraceSummary,
+    Page, RecordQuery, Recorded, Session, SessionQuery, SessionSummary, SpanDetail, Totals, Trace,
+    TraceQuery, TraceSummary,
 };
 pub use sqlite::SqliteStore;
 
@@ -49,6 +50,25 @@ pub trait Store: Send {
     /// # Errors
     /// As [`write`](Store::write).
     fn write_missing(&mut self, resource: &Resource, spans: &[Span<'_>]) -> Result<(), Error>;
+
+    /// Writes scores and metrics, recorded by the process `resource`, all of them or none. One of an id that the project
+    /// has already replaces that.
+    ///
+    /// # Errors
+    /// As [`write`](Store::write).
+    fn write_records(&mut self, resource: &Resource, records: &[Record]) -> Result<(), Error>;
+
+    /// One page of the scores that `query` asks for, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Cursor`] if `query.after` is no cursor of this list; else when the store cannot be read.
+    fn scores(&self, query: &RecordQuery) -> Result<Page<Recorded<Score>>, Error>;
+
+    /// One page of the metrics that `query` asks for, newest first.
+    ///
+    /// # Errors
+    /// As [`scores`](Store::scores).
+    fn metrics(&self, query: &RecordQuery) -> Result<Page<Recorded<Metric>>, Error>;
 
     /// One page of the sessions that `query` asks for, newest activity first.
     ///

@@ -1,6 +1,8 @@
 //! The questions a store answers, and the shape of the answers: the JSON of `/api/v1` and of `--json`.
 
-use observe_model::{Level, Metadata, SpanId, SpanType, Status, Timestamp, TraceId, Usage};
+use observe_model::{
+    Details, Level, Metadata, Metric, Score, SpanId, SpanType, Status, Timestamp, TraceId, TraceUpdate, Usage,
+};
 use serde::Serialize;
 
 /// Which sessions, newest activity first.
@@ -27,6 +29,33 @@ pub struct TraceQuery {
     pub limit: usize,
     /// Where the page before ended: its [`Page::next`].
     pub after: Option<String>,
+}
+
+/// Which scores or metrics, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct RecordQuery {
+    /// Only those of this project.
+    pub project: Option<String>,
+    /// Only those of this name.
+    pub name: Option<String>,
+    /// Only those about this trace or a span of it.
+    pub trace: Option<TraceId>,
+    /// Only those about this session, or about a trace that was known to belong to it.
+    pub session: Option<String>,
+    /// At most so many; 0 means 50, more than 1000 means 1000.
+    pub limit: usize,
+    /// Where the page before ended: its [`Page::next`].
+    pub after: Option<String>,
+}
+
+/// A score or metric, and the project of the process that recorded it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Recorded<T> {
+    /// The project.
+    pub project: String,
+    /// The score or metric.
+    #[serde(flatten)]
+    pub record: T,
 }
 
 /// One page of a list.
@@ -104,7 +133,8 @@ pub struct TraceSummary {
     pub project: String,
     /// Its id.
     pub trace_id: TraceId,
-    /// The root span's name; while no root has arrived, that of the earliest span whose parent has not.
+    /// What it was said to be called, else the root span's name; while no root has arrived, that of the earliest span
+    /// whose parent has not.
     pub name: String,
     /// The session it belongs to: the root's, else that of the earliest span which has one.
     pub session: Option<String>,
@@ -114,7 +144,7 @@ pub struct TraceSummary {
     pub tags: Vec<String>,
     /// The root's status. While no root has arrived: running if any span is, else that of the span that gives the name.
     pub status: Status,
-    /// The root's error text.
+    /// Why it was said to have failed, else the root's error text.
     pub status_message: Option<String>,
     /// Start of its first span.
     pub start: Timestamp,
@@ -122,10 +152,18 @@ pub struct TraceSummary {
     pub end: Option<Timestamp>,
     /// From the first start to the last end (or start) seen.
     pub duration_ns: u64,
-    /// First 200 characters of the root's input, as JSON text that may be cut.
+    /// First 200 characters of what was said to have gone in, else of the root's input, as JSON text that may be cut.
     pub input: Option<String>,
-    /// First 200 characters of the root's output, as JSON text that may be cut.
+    /// First 200 characters of what was said to have come out, else of the root's output, as JSON text that may be cut.
     pub output: Option<String>,
+    /// The version of what it is a run of.
+    pub version: Option<String>,
+    /// The release of the application.
+    pub release: Option<String>,
+    /// Where the application runs.
+    pub environment: Option<String>,
+    /// Whether anybody with a link may see it.
+    pub public: Option<bool>,
     /// Sums over its spans.
     pub totals: Totals,
 }
@@ -140,6 +178,12 @@ pub struct Trace {
     pub previous: Option<TraceId>,
     /// The session's trace after this one.
     pub next: Option<TraceId>,
+    /// What was said of it as a whole, from inside: its summary, its input and output in full.
+    pub said: Option<TraceUpdate>,
+    /// Scores about it and its spans, newest first; the latest 1000.
+    pub scores: Vec<Recorded<Score>>,
+    /// Metrics about it and its spans, likewise.
+    pub metrics: Vec<Recorded<Metric>>,
     /// Its spans. In a session's turns: all of them as well, so that a turn shows its tree.
     pub spans: Vec<SpanDetail>,
 }
@@ -189,6 +233,10 @@ pub struct SpanDetail {
     pub usage: Usage,
     /// What it cost in US dollars.
     pub cost: Option<f64>,
+    /// What its input cost.
+    pub cost_input: Option<f64>,
+    /// What its output cost.
+    pub cost_output: Option<f64>,
     /// Version of the component.
     pub version: Option<String>,
     /// `module::path::function`.
@@ -197,4 +245,6 @@ pub struct SpanDetail {
     pub location: Option<String>,
     /// Spans begun inside it that were not recorded because the journal was full.
     pub dropped: u64,
+    /// States, events, links, errors, prompt, parameters, tools, time to the first token: what only some spans have.
+    pub details: Option<Details>,
 }

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use observe_model::{
-    Code, Cost, Level, Resource, Span, SpanId, SpanType, Status, Timestamp, TraceAttributes, TraceId, Usage,
+    Code, Cost, Details, Event, Failure, Json, Level, Link, Metric, Prompt, Record, Resource, Score, Span,
+    SpanId, SpanType, State, Status, Target, Timestamp, TraceAttributes, TraceId, TraceUpdate, Usage,
 };
 use observe_store::Store;
 use serde_json::json;
@@ -36,13 +37,100 @@ pub(crate) fn fill(store: &mut impl Store) {
     failed[0].status_message = Some("the model did not answer within 30 s".into());
     failed[0].output = None;
     store.write(&shop(), &failed).unwrap();
-    let running = Span::begin(
-        TraceId::from_seed("index"),
-        SpanId::from_seed("index"),
-        "index_catalogue",
-        Timestamp(NOON),
-    );
+    let mut running =
+        Span::begin(running_trace(), SpanId::from_seed("index"), "index_catalogue", Timestamp(NOON));
+    let (elsewhere, span) = (failing_trace(), SpanId::from_seed("support/7 1 complete"));
+    running.details = Some(Box::new(said(elsewhere, span, Timestamp(NOON + MS))));
+    running.cost = Cost::new(0.001, 0.002);
+    running.attributes = Cow::Owned(TraceAttributes {
+        version: Some("3".into()),
+        release: Some("r7".into()),
+        environment: Some("staging".into()),
+        public: Some(false),
+        ..TraceAttributes::default()
+    });
     store.write(&shop(), &[running]).unwrap();
+    store.write_records(&shop(), &records()).unwrap();
+}
+
+/// Two scores of each kind of target and two metrics, about the failing trace and its session.
+fn records() -> [Record; 4] {
+    let span_id = Some(SpanId::from_seed("support/7 1 complete"));
+    let target = Target { trace_id: Some(failing_trace()), span_id, session: Some("support/7".into()) };
+    let at = Timestamp(NOON + 120_000 * MS);
+    let score = Score {
+        id: "score-1".into(),
+        name: "quality".into(),
+        value: 0.5.into(),
+        target: target.clone(),
+        at,
+        comment: Some("did not say that it failed".into()),
+        correction: Some(Json::of("I could not change the address.")),
+        metadata: json!({ "judge": "small-1" }).as_object().cloned().unwrap(),
+        author: Some("ann".into()),
+    };
+    let metric = Metric {
+        id: "metric-1".into(),
+        name: "answer_chars".into(),
+        value: 32.0,
+        unit: Some("chars".into()),
+        tags: vec!["chat".into()],
+        target,
+        at,
+    };
+    [
+        Record::Score(Score { id: "score-2".into(), value: true.into(), ..score.clone() }),
+        Record::Score(score),
+        Record::Metric(Metric { id: "metric-2".into(), ..metric.clone() }),
+        Record::Metric(metric),
+    ]
+}
+
+/// Everything that can be said of a span and of its trace.
+fn said(trace: TraceId, span: SpanId, at: Timestamp) -> Details {
+    let state = |name: &str, value: serde_json::Value| State { name: name.into(), value: Json::of(&value) };
+    let object = |value: serde_json::Value| value.as_object().cloned().unwrap();
+    Details {
+        states: vec![state(State::BEFORE, json!({ "step": 1 })), state(State::AFTER, json!({ "step": 2 }))],
+        events: vec![Event { name: "retry".into(), at, attributes: object(json!({ "attempt": 2 })) }],
+        links: vec![Link {
+            trace_id: trace,
+            span_id: span,
+            attributes: object(json!({ "why": "same order" })),
+        }],
+        errors: vec![Failure {
+            kind: Some("shop::Refused".into()),
+            message: "address service refused".into(),
+            sources: vec!["unknown street".into()],
+        }],
+        prompt: Some(Prompt { name: "support".into(), version: Some("7".into()) }),
+        parameters: object(json!({ "temperature": 0.2 })),
+        tools: Some(Json::of(&json!([{ "name": "change_address" }]))),
+        time_to_first: Some(120 * MS),
+        trace: Some(TraceUpdate {
+            at,
+            attributes: TraceAttributes {
+                name: Some("change of address".into()),
+                session: Some("support/7".into()),
+                user: Some("ann".into()),
+                tags: vec!["beta".into()],
+                metadata: object(json!({ "tier": "premium" })),
+                version: Some("3".into()),
+                release: Some("r7".into()),
+                environment: Some("staging".into()),
+                public: Some(false),
+            },
+            input: Some(Json::of("Can it go to my office instead?")),
+            output: Some(Json::of("Yes.")),
+            summary: Some(Json::of(&json!({ "steps": 3 }))),
+            failed: Some("the address was not changed".into()),
+        }),
+    }
+}
+
+/// The trace that still runs.
+pub(crate) fn running_trace() -> TraceId {
+    TraceId::from_seed("index")
 }
 
 /// The trace of the second turn of `support/7`.

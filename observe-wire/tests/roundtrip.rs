@@ -4,7 +4,7 @@ mod common;
 
 use std::borrow::Cow;
 
-use common::{json, resource, span, text};
+use common::{json, record, resource, span, text};
 use observe_model::{Code, Level, Resource, Span, SpanId, SpanType, Timestamp, TraceAttributes, TraceId};
 use observe_wire::{
     DecodedResource, Encoder, ExportResponse, Limits, decode, export_response,
@@ -20,15 +20,20 @@ use serde_json::Value;
 
 proptest! {
     #[test]
-    fn decode_gives_back_what_was_encoded(resource in resource(), spans in vec(span(), 1..6)) {
+    fn decode_gives_back_what_was_encoded(
+        resource in resource(),
+        spans in vec(span(), 1..6),
+        records in vec(record(), 0..3),
+    ) {
         let mut encoder = Encoder::new(&resource);
         spans.iter().for_each(|span| encoder.push(span));
+        records.iter().for_each(|record| encoder.push_record(record));
         let length = encoder.len();
         let body = encoder.take();
         prop_assert_eq!(body.len(), length);
         let decoded = decode(&body, &Limits::default()).unwrap();
         prop_assert_eq!((decoded.rejected, decoded.reason), (0, None));
-        prop_assert_eq!(decoded.resources, vec![DecodedResource { resource, spans }]);
+        prop_assert_eq!(decoded.resources, vec![DecodedResource { resource, spans, records }]);
     }
 
     #[test]
@@ -108,7 +113,7 @@ fn an_encoder_is_used_again_after_take() {
         let decoded = decode(&encoder.take(), &Limits::default()).unwrap();
         assert_eq!(
             decoded.resources,
-            [DecodedResource { resource: resource.clone(), spans: vec![begun(name)] }]
+            [DecodedResource { resource: resource.clone(), spans: vec![begun(name)], records: vec![] }]
         );
         assert!(encoder.is_empty());
     }

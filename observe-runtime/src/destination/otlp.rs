@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use observe_model::{Resource, Span};
+use observe_model::{Metric, Record, Resource, Score, Span};
 use observe_wire::Encoder;
 use tokio::sync::mpsc::{self, UnboundedSender};
 
@@ -122,6 +122,14 @@ impl Otlp {
         }
     }
 
+    /// OTLP's traces have no place for a score or metric but a span that carries it.
+    fn push_record(&mut self, record: &Record) {
+        if self.has_room_for(1) {
+            self.encoder.push_record(record);
+            self.pushed();
+        }
+    }
+
     fn send(&mut self) {
         if self.spans == 0 {
             return;
@@ -179,6 +187,14 @@ impl Destination for Otlp {
                 self.pushed();
             }
         }
+    }
+
+    fn record_score(&mut self, score: &Score) {
+        self.push_record(&Record::Score(score.clone()));
+    }
+
+    fn record_metric(&mut self, metric: &Metric) {
+        self.push_record(&Record::Metric(metric.clone()));
     }
 
     fn hand_over(&mut self, now: bool) {

@@ -89,6 +89,10 @@ impl<'r> Cells<'r> {
         TraceId::from_bytes(bytes).ok_or_else(|| self.unreadable("an id of zeros"))
     }
 
+    pub(super) fn optional_trace_id(&mut self) -> rusqlite::Result<Option<TraceId>> {
+        Ok(self.take::<Option<_>>()?.and_then(TraceId::from_bytes))
+    }
+
     pub(super) fn span_id(&mut self) -> rusqlite::Result<SpanId> {
         let bytes = self.take()?;
         SpanId::from_bytes(bytes).ok_or_else(|| self.unreadable("an id of zeros"))
@@ -130,6 +134,11 @@ impl<'r> Cells<'r> {
             usage: self.usage()?,
             cost: self.take()?,
         })
+    }
+
+    /// What the JSON text of the cells just taken says.
+    pub(super) fn parse<T: serde::de::DeserializeOwned>(&self, json: &str) -> rusqlite::Result<T> {
+        serde_json::from_str(json).map_err(|e| self.unreadable(&e.to_string()))
     }
 
     /// What JSON text says; the default where the cell is null.

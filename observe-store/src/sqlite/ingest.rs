@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
-use observe_model::{Metadata, Resource, Span};
+use observe_model::{Json, Metadata, Resource, Span};
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::{
@@ -39,7 +39,9 @@ fn upsert_where(condition: &str, dropped: &str) -> String {
     let columns = format!(
         "trace_id, span_id, parent_id, project, service, release, environment, name, span_type, status, \
          status_message, level, start_ns, end_ns, input_head, input_hash, output_head, output_hash, metadata, \
-         session, user, tags, trace_metadata, model, {USAGE}, cost, version, function, file, line"
+         session, user, tags, trace_metadata, model, {USAGE}, cost, version, function, file, line, cost_input, \
+         cost_output, details_head, details_hash, trace_name, trace_version, trace_release, trace_environment, \
+         trace_public, said_ns, said_failed, said_input_head, said_output_head"
     );
     // And `dropped`, the last.
     let count = columns.split(", ").count() + 1;
@@ -81,6 +83,11 @@ fn upsert(
     let statement = if replaces == Replaces::All { &REPLACE_ALL } else { &REPLACE_OPEN };
     let input = span.input.as_deref().map(Payload::new);
     let output = span.output.as_deref().map(Payload::new);
+    let details_json = span.details.as_deref().map(Json::of);
+    let details = details_json.as_ref().map(|json| Payload::new(json.as_str()));
+    let said = span.details.as_deref().and_then(|details| details.trace.as_ref());
+    let head = |json: Option<&Json>| json.map(|json| Payload::new(json.as_str()).head.to_owned());
+    let cost = span.cost.finite();
     let [u0, u1, u2, u3, u4, u5, u6] = buckets(&span.usage).map(|count| count.map(int));
     let attributes = &span.attributes;
     let tags =
@@ -117,24 +124,37 @@ fn upsert(
         u4,
         u5,
         u6,
-        span.cost.finite().total(),
+        cost.total(),
         span.version,
         span.code.as_ref().map(|code| &code.function),
         span.code.as_ref().map(|code| &code.file),
         span.code.as_ref().map(|code| code.line),
+        cost.input,
+        cost.output,
+        details.as_ref().map(|payload| payload.head),
+        details.as_ref().and_then(|payload| payload.hash),
+        attributes.name,
+        attributes.version,
+        attributes.release,
+        attributes.environment,
+        attributes.public,
+        said.map(|said| int(said.at.0)),
+        said.and_then(|said| said.failed.as_deref()),
+        said.and_then(|said| head(said.input.as_ref())),
+        said.and_then(|said| head(said.output.as_ref())),
         int(span.dropped),
     ])?;
     if written == 0 {
         return Ok(false);
     }
-    for payload in input.iter().chain(&output) {
+    for payload in input.iter().chain(&output).chain(&details) {
         payload.store(connection)?;
     }
     Ok(true)
 }
 
 /// As JSON text; null where there is none.
-fn metadata(metadata: &Metadata) -> Option<String> {
+pub(super) fn metadata(metadata: &Metadata) -> Option<String> {
     // A map of JSON values cannot fail to be JSON.
     (!metadata.is_empty()).then(|| serde_json::to_string(metadata).unwrap_or_default())
 }

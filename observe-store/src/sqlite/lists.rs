@@ -141,7 +141,8 @@ pub(super) fn read_session(row: &Row<'_>) -> rusqlite::Result<SessionSummary> {
 pub(super) fn select_traces() -> String {
     format!(
         "SELECT project, trace_id, name, session, user, tags, status, status_message, start_ns, last_ns, \
-         input_head, output_head, spans, errors, warnings, dropped, {USAGE}, cost FROM traces"
+         input_head, output_head, version, release, environment, public, spans, errors, warnings, dropped, \
+         {USAGE}, cost FROM traces"
     )
 }
 
@@ -165,6 +166,10 @@ pub(super) fn read_trace(row: &Row<'_>) -> rusqlite::Result<TraceSummary> {
         duration_ns: last.since(start),
         input: cells.take()?,
         output: cells.take()?,
+        version: cells.take()?,
+        release: cells.take()?,
+        environment: cells.take()?,
+        public: cells.take()?,
         totals: cells.totals()?,
     })
 }

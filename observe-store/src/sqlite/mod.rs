@@ -8,6 +8,7 @@ mod lists;
 mod open;
 mod pages;
 mod payload;
+mod records;
 mod rollup;
 mod schema;
 
@@ -16,10 +17,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use observe_model::{Resource, Span, TraceId};
+use observe_model::{Metric, Record, Resource, Score, Span, TraceId};
 use rusqlite::Connection;
 
-use crate::{Error, Page, Session, SessionQuery, SessionSummary, Store, Trace, TraceQuery, TraceSummary};
+use crate::{
+    Error, Page, RecordQuery, Recorded, Session, SessionQuery, SessionSummary, Store, Trace, TraceQuery,
+    TraceSummary,
+};
 
 /// A [`Store`] in one SQLite file, which any number of processes may write and read at once.
 ///
@@ -119,6 +123,26 @@ impl Store for SqliteStore {
 
     fn write_missing(&mut self, resource: &Resource, spans: &[Span<'_>]) -> Result<(), Error> {
         self.ingest(resource, spans, ingest::Replaces::Open)
+    }
+
+    fn write_records(&mut self, resource: &Resource, records: &[Record]) -> Result<(), Error> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        records::write(&mut self.connection, resource, records)
+            .map_err(|source| Error::sqlite(&self.path, source))?;
+        self.writes += 1;
+        Ok(())
+    }
+
+    fn scores(&self, query: &RecordQuery) -> Result<Page<Recorded<Score>>, Error> {
+        let after = query.after.as_deref().map(cursor::decode).transpose()?;
+        self.read(|connection| records::scores(connection, query, after))
+    }
+
+    fn metrics(&self, query: &RecordQuery) -> Result<Page<Recorded<Metric>>, Error> {
+        let after = query.after.as_deref().map(cursor::decode).transpose()?;
+        self.read(|connection| records::metrics(connection, query, after))
     }
 
     fn sessions(&self, query: &SessionQuery) -> Result<Page<SessionSummary>, Error> {

@@ -2,16 +2,16 @@
 
 use std::sync::LazyLock;
 
-use observe_model::{SpanId, Timestamp, TraceId};
+use observe_model::{SpanId, Timestamp, TraceId, TraceUpdate};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::value::RawValue;
 
 use super::{
     cells::{Cells, USAGE, int},
     lists::{read_session, read_trace, select_sessions, select_traces},
-    payload,
+    payload, records,
 };
-use crate::{Session, SpanDetail, Trace, TraceSummary, tree::Tree};
+use crate::{RecordQuery, Session, SpanDetail, Trace, TraceSummary, tree::Tree};
 
 pub(super) fn session(
     connection: &Connection,
@@ -31,7 +31,7 @@ pub(super) fn session(
     let turn = |(i, trace): (usize, TraceSummary)| {
         let previous = i.checked_sub(1).and_then(|i| ids.get(i)).copied();
         let next = ids.get(i + 1).copied();
-        Ok(Trace { spans: spans(connection, &trace)?, summary: trace, previous, next })
+        whole(connection, trace, previous, next)
     };
     let turns = traces.into_iter().enumerate().map(turn).collect::<rusqlite::Result<_>>()?;
     Ok(Some(Session { summary, turns }))
@@ -53,7 +53,31 @@ pub(super) fn trace(connection: &Connection, id: TraceId) -> rusqlite::Result<Op
         "SELECT trace_id FROM traces WHERE session = ?1 AND +project = ?2 AND (start_ns, trace_id) > (?3, ?4) \
          ORDER BY start_ns, trace_id LIMIT 1",
     )?;
-    Ok(Some(Trace { spans: spans(connection, &summary)?, summary, previous, next }))
+    whole(connection, summary, previous, next).map(Some)
+}
+
+/// A trace with everything in it.
+fn whole(
+    connection: &Connection,
+    summary: TraceSummary,
+    previous: Option<TraceId>,
+    next: Option<TraceId>,
+) -> rusqlite::Result<Trace> {
+    let spans = spans(connection, &summary)?;
+    let about = RecordQuery { trace: Some(summary.trace_id), limit: 1000, ..RecordQuery::default() };
+    let scores = records::scores(connection, &about, None)?.items;
+    let metrics = records::metrics(connection, &about, None)?.items;
+    Ok(Trace { said: said(&spans), spans, scores, metrics, summary, previous, next })
+}
+
+/// What was said of the trace, in whichever of its spans: the latest word wins.
+fn said(spans: &[SpanDetail]) -> Option<TraceUpdate> {
+    let mut said: Vec<_> = spans.iter().filter_map(|span| span.details.as_ref()?.trace.as_ref()).collect();
+    said.sort_by_key(|update| update.at);
+    said.into_iter().cloned().reduce(|mut all, update| {
+        all.merge(update);
+        all
+    })
 }
 
 /// The trace of the same session that `sql` finds; none if the trace has no session.
@@ -69,8 +93,10 @@ static SPANS: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT span_id, parent_id, name, span_type, status, status_message, level, start_ns, end_ns, \
          input_head, i.encoding, i.body, output_head, o.encoding, o.body, metadata, trace_metadata, session, \
-         user, tags, model, {USAGE}, cost, version, function, file, line, dropped \
+         user, tags, model, {USAGE}, cost, cost_input, cost_output, version, function, file, line, dropped, \
+         details_head, d.encoding, d.body \
          FROM spans LEFT JOIN payloads i ON i.hash = input_hash LEFT JOIN payloads o ON o.hash = output_hash \
+         LEFT JOIN payloads d ON d.hash = details_hash \
          WHERE trace_id = ?1 ORDER BY start_ns, span_id"
     )
 });
@@ -114,22 +140,28 @@ fn read_span(row: &Row<'_>, trace_start: Timestamp) -> rusqlite::Result<SpanDeta
         model: cells.take()?,
         usage: cells.usage()?,
         cost: cells.take()?,
+        cost_input: cells.take()?,
+        cost_output: cells.take()?,
         version: cells.take()?,
         function: cells.take()?,
         location: location(&mut cells)?,
         dropped: cells.count()?,
+        details: text(&mut cells)?.map(|json| cells.parse(&json)).transpose()?,
     })
 }
 
 /// A whole input or output: that of the payload row, else the head, which then is all of it.
 fn payload(cells: &mut Cells<'_>) -> rusqlite::Result<Option<Box<RawValue>>> {
+    Ok(text(cells)?.and_then(payload::json))
+}
+
+fn text(cells: &mut Cells<'_>) -> rusqlite::Result<Option<String>> {
     let head: Option<String> = cells.take()?;
     let (encoding, body): (Option<String>, Option<Vec<u8>>) = (cells.take()?, cells.take()?);
-    let text = match (encoding, body) {
-        (Some(encoding), Some(body)) => Some(payload::unpack(&encoding, body)?),
-        _ => head,
-    };
-    Ok(text.and_then(payload::json))
+    match (encoding, body) {
+        (Some(encoding), Some(body)) => payload::unpack(&encoding, body).map(Some),
+        _ => Ok(head),
+    }
 }
 
 /// `file:line`.

@@ -49,11 +49,28 @@ struct Part {
     dropped: u64,
     usage: Usage,
     cost: Option<f64>,
+    named: Option<String>,
+    version: Option<String>,
+    release: Option<String>,
+    environment: Option<String>,
+    public: Option<bool>,
+    /// What was said of the trace in it, and when.
+    said: Option<(Timestamp, Said)>,
+}
+
+/// What was said of a trace that its row shows.
+#[derive(Default)]
+struct Said {
+    failed: Option<String>,
+    input: Option<String>,
+    output: Option<String>,
 }
 
 static PARTS: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "SELECT span_id, parent_id, session, user, tags, status, level, start_ns, end_ns, dropped, {USAGE}, cost \
+        "SELECT span_id, parent_id, session, user, tags, status, level, start_ns, end_ns, dropped, {USAGE}, cost, \
+         trace_name, trace_version, coalesce(trace_release, release), coalesce(trace_environment, environment), \
+         trace_public, said_ns, said_failed, said_input_head, said_output_head \
          FROM spans WHERE trace_id = ?1 ORDER BY start_ns, span_id"
     )
 });
@@ -75,9 +92,32 @@ fn parts(connection: &Connection, id: TraceId) -> rusqlite::Result<Vec<Part>> {
             dropped: cells.count()?,
             usage: cells.usage()?,
             cost: cells.take()?,
+            named: cells.take()?,
+            version: cells.take()?,
+            release: cells.take()?,
+            environment: cells.take()?,
+            public: cells.take()?,
+            said: said(&mut cells)?,
         })
     })?;
     rows.collect()
+}
+
+fn said(cells: &mut Cells<'_>) -> rusqlite::Result<Option<(Timestamp, Said)>> {
+    let at = cells.optional_count()?.map(Timestamp);
+    let said = Said { failed: cells.take()?, input: cells.take()?, output: cells.take()? };
+    Ok(at.map(|at| (at, said)))
+}
+
+/// What was said of the trace, in whichever of its spans: the latest word wins.
+fn all_said(parts: &mut [Part]) -> Said {
+    let mut all: Vec<_> = parts.iter_mut().filter_map(|part| part.said.take()).collect();
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().fold(Said::default(), |before, (_, said)| Said {
+        failed: said.failed.or(before.failed),
+        input: said.input.or(before.input),
+        output: said.output.or(before.output),
+    })
 }
 
 /// The span that stands for the trace: the first root; while there is none, the first whose parent has not arrived.
@@ -117,28 +157,36 @@ fn tags(parts: &[Part]) -> Option<String> {
 static REPLACE_TRACE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "INSERT OR REPLACE INTO traces (trace_id, project, name, status_message, input_head, output_head, \
-         session, user, tags, status, start_ns, last_ns, spans, errors, warnings, dropped, {USAGE}, cost) \
-         SELECT trace_id, project, name, status_message, input_head, output_head, \
-         ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20 \
+         session, user, tags, status, start_ns, last_ns, spans, errors, warnings, dropped, {USAGE}, cost, \
+         version, release, environment, public) \
+         SELECT trace_id, project, coalesce(?21, name), coalesce(?22, status_message), coalesce(?23, input_head), \
+         coalesce(?24, output_head), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
+         ?20, ?25, ?26, ?27, ?28 \
          FROM spans WHERE trace_id = ?1 AND span_id = ?2"
     )
 });
 
 fn refresh_trace(connection: &Connection, id: TraceId) -> rusqlite::Result<()> {
-    let parts = parts(connection, id)?;
+    let mut parts = parts(connection, id)?;
+    let said = all_said(&mut parts);
     let ids: Vec<_> = parts.iter().map(|part| (part.id, part.parent)).collect();
     let tree = Tree::new(&ids);
     let Some(head) = head(&parts, &tree) else { return Ok(()) };
+    let status = match status(&parts, head) {
+        Status::Running => Status::Running,
+        _ if said.failed.is_some() => Status::Error,
+        status => status,
+    };
     let totals = totals(&parts, &tree);
     let [u0, u1, u2, u3, u4, u5, u6] = buckets(&totals.usage).map(|count| count.map(int));
     let last = parts.iter().map(|part| part.end.unwrap_or(part.start).max(part.start)).max();
     connection.prepare_cached(&REPLACE_TRACE)?.execute(params![
         id.to_bytes(),
         head.id.to_bytes(),
-        head.session.as_ref().or_else(|| parts.iter().find_map(|part| part.session.as_ref())),
-        head.user.as_ref().or_else(|| parts.iter().find_map(|part| part.user.as_ref())),
+        first(&parts, head, |part| part.session.as_ref()),
+        first(&parts, head, |part| part.user.as_ref()),
         tags(&parts),
-        status(&parts, head).as_str(),
+        status.as_str(),
         parts.first().map(|part| int(part.start.0)),
         last.map(|time| int(time.0)),
         int(totals.spans),
@@ -153,8 +201,21 @@ fn refresh_trace(connection: &Connection, id: TraceId) -> rusqlite::Result<()> {
         u5,
         u6,
         totals.cost,
+        first(&parts, head, |part| part.named.as_ref()),
+        said.failed,
+        said.input,
+        said.output,
+        first(&parts, head, |part| part.version.as_ref()),
+        first(&parts, head, |part| part.release.as_ref()),
+        first(&parts, head, |part| part.environment.as_ref()),
+        first(&parts, head, |part| part.public),
     ])?;
     Ok(())
+}
+
+/// What the head has of something, else the earliest span that has it.
+fn first<'a, T>(parts: &'a [Part], head: &'a Part, has: impl Fn(&'a Part) -> Option<T>) -> Option<T> {
+    has(head).or_else(|| parts.iter().find_map(has))
 }
 
 static SESSION_TRACES: LazyLock<String> = LazyLock::new(|| {

@@ -10,6 +10,7 @@ use crate::Error;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_initial.sql"),
     include_str!("../../migrations/0002_dropped_spans.sql"),
+    include_str!("../../migrations/0003_said.sql"),
 ];
 
 /// The schema version that this program reads and writes.

@@ -44,8 +44,8 @@ fn a_span_comes_back_as_it_was_written() {
         "start": "1970-01-01T00:00:00.000001Z".parse::<Timestamp>().unwrap(), "offset_ns": 0, "duration_ns": 10,
         "input": null, "output": "not json", "metadata": {"k": 1}, "trace_metadata": {"scope": true},
         "session": "s", "user": "u", "tags": ["t"], "model": "m",
-        "usage": {"input": i64::MAX, "output": 2}, "cost": 0.25, "version": "v", "function": "f",
-        "location": "a.rs:7", "dropped": 3,
+        "usage": {"input": i64::MAX, "output": 2}, "cost": 0.25, "cost_input": null, "cost_output": null,
+        "version": "v", "function": "f", "location": "a.rs:7", "dropped": 3, "details": null,
     });
     json["spans"][0]["input"] = serde_json::Value::Null;
     assert_eq!(json["spans"][0], expected);

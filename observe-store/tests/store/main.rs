@@ -5,4 +5,5 @@ mod common;
 mod faults;
 mod processes;
 mod rollups;
+mod said;
 mod schema;

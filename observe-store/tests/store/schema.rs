@@ -91,7 +91,7 @@ fn a_database_of_schema_1_is_brought_up_to_date_and_keeps_its_rows() {
     let connection = Connection::open(&path).unwrap();
     assert_eq!(documented(), actual(&connection));
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(version, 2);
+    assert_eq!(version, 3);
 }
 
 #[test]

@@ -21,7 +21,7 @@ use observe_store::{Page, Store};
 
 pub(crate) use error::ApiError;
 use events::Changes;
-use params::{NoParams, Params, SessionParams, SessionsParams, TracesParams};
+use params::{NoParams, Params, RecordsParams, SessionParams, SessionsParams, TracesParams};
 pub(crate) use source::Source;
 
 use crate::receive;
@@ -50,6 +50,8 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/api/v1/sessions/{id}", get(session)),
         ("/api/v1/traces", get(traces)),
         ("/api/v1/traces/{id}", get(trace)),
+        ("/api/v1/scores", get(scores)),
+        ("/api/v1/metrics", get(metrics)),
         ("/api/v1/events", get(events)),
         ("/api/v1/openapi.json", get(openapi)),
         ("/v1/traces", post(receive::traces).layer(receive::body_limit())),
@@ -89,6 +91,16 @@ async fn trace(
 ) -> Answer {
     let id: TraceId = id.parse().map_err(|e| ApiError::new(StatusCode::BAD_REQUEST, format!("{e}")))?;
     app.source.answer(move |store| store.trace(id), None).await
+}
+
+async fn scores(State(app): State<App>, Params(params): Params<RecordsParams>) -> Answer {
+    let query = params.into();
+    app.source.answer(move |store| store.scores(&query).map(Some), Some(nothing())).await
+}
+
+async fn metrics(State(app): State<App>, Params(params): Params<RecordsParams>) -> Answer {
+    let query = params.into();
+    app.source.answer(move |store| store.metrics(&query).map(Some), Some(nothing())).await
 }
 
 async fn events(State(app): State<App>, Params(NoParams {}): Params<NoParams>) -> Response {

@@ -4,8 +4,8 @@ use axum::{
     extract::{FromRequestParts, Query},
     http::{StatusCode, request::Parts},
 };
-use observe_model::Status;
-use observe_store::{SessionQuery, TraceQuery};
+use observe_model::{Status, TraceId};
+use observe_store::{RecordQuery, SessionQuery, TraceQuery};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::ApiError;
@@ -67,6 +67,24 @@ pub(crate) struct TracesParams {
 impl From<TracesParams> for TraceQuery {
     fn from(TracesParams { project, session, status, limit, after }: TracesParams) -> Self {
         Self { project, session, status, limit: limit.0, after }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecordsParams {
+    project: Option<String>,
+    name: Option<String>,
+    trace: Option<TraceId>,
+    session: Option<String>,
+    #[serde(default)]
+    limit: Limit,
+    after: Option<String>,
+}
+
+impl From<RecordsParams> for RecordQuery {
+    fn from(RecordsParams { project, name, trace, session, limit, after }: RecordsParams) -> Self {
+        Self { project, name, trace, session, limit: limit.0, after }
     }
 }
 

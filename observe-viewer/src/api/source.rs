@@ -69,8 +69,11 @@ impl Source {
             Some(store) => store,
             None => SqliteStore::open(&self.path)?,
         };
-        for DecodedResource { resource, spans } in received {
-            store = write_or_recover(store, |store| store.write(resource, spans))?;
+        for DecodedResource { resource, spans, records } in received {
+            store = write_or_recover(store, |store| {
+                store.write(resource, spans)?;
+                store.write_records(resource, records)
+            })?;
         }
         *writer = Some(store);
         Ok(())

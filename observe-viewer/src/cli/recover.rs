@@ -21,7 +21,9 @@ pub(super) fn recover(database: &Path) -> Result<Recovered, Failure> {
             Some(store) => store,
             None => open(database)?,
         };
-        store.insert(open).write_missing(resource, &batch.spans).map_err(io::Error::other)
+        let store = store.insert(open);
+        store.write_missing(resource, &batch.spans).map_err(io::Error::other)?;
+        store.write_records(resource, &batch.records).map_err(io::Error::other)
     })
     .map_err(Failure::Recover)
 }

@@ -2,3 +2,4 @@
 
 pub(crate) mod known;
 pub(crate) mod openinference;
+pub(crate) mod said;

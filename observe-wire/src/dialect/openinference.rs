@@ -5,15 +5,15 @@
 
 use std::borrow::Cow;
 
-use observe_model::{Code, Cost, Level, Resource, Span, SpanType, Status, TraceAttributes, Usage};
+use observe_model::{Code, Cost, Level, Metadata, Resource, Span, SpanType, Status, TraceAttributes, Usage};
 use serde::Serializer as _;
 use serde_json::Value;
 
 use crate::otlp::{
     attributes::{Attributes, Unreadable},
     protobuf::{
-        RESOURCE_ATTRIBUTES, SPAN_ATTRIBUTES as SPAN, key, put_const_text, put_double, put_int, put_text,
-        put_text_after, put_texts,
+        RESOURCE_ATTRIBUTES, SPAN_ATTRIBUTES as SPAN, key, put_bool, put_const_text, put_double, put_int,
+        put_text, put_text_after, put_texts,
     },
 };
 
@@ -114,8 +114,14 @@ pub(crate) fn put_scope(out: &mut Vec<u8>, scope: &TraceAttributes, own: bool) {
     if let Some(version) = &scope.version {
         put_text(out, key!(SPAN, "observe.trace.version"), version.as_bytes());
     }
+    if let Some(release) = &scope.release {
+        put_text(out, key!(SPAN, "observe.trace.release"), release.as_bytes());
+    }
     if let Some(environment) = &scope.environment {
         put_text(out, key!(SPAN, "observe.trace.environment"), environment.as_bytes());
+    }
+    if let Some(public) = scope.public {
+        put_bool(out, key!(SPAN, "observe.trace.public"), public);
     }
     if !scope.tags.is_empty() {
         put_texts(out, SPAN, "tag.tags", &scope.tags);
@@ -319,14 +325,17 @@ pub(crate) fn read(
     span.version = a.text(&["observe.version"]).map(Cow::Owned);
     span.code = code(a);
     span.dropped = a.count(&["observe.dropped_spans"]).unwrap_or_default();
+    super::said::read_attributes(span, a)?;
     let mut scope = TraceAttributes {
         session: a.text(&["session.id", "gen_ai.conversation.id"]),
         user: a.text(&["user.id", "enduser.id"]),
         tags: a.texts("tag.tags")?,
+        metadata: Metadata::new(),
         name: a.text(&["observe.trace.name"]),
         version: a.text(&["observe.trace.version"]),
+        release: a.text(&["observe.trace.release"]),
         environment: a.text(&["observe.trace.environment"]),
-        ..TraceAttributes::default()
+        public: a.bool("observe.trace.public"),
     };
     match a.object("observe.trace.metadata")? {
         Some(metadata) => {

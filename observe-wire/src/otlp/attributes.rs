@@ -3,6 +3,7 @@
 use std::{borrow::Cow, collections::BTreeSet, fmt::Write as _, str::FromStr};
 
 use observe_model::Metadata;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::protobuf::{Field, Malformed, Reader};
@@ -33,7 +34,7 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    fn spend(&mut self, values: usize) -> Result<(), Unreadable> {
+    pub(crate) fn spend(&mut self, values: usize) -> Result<(), Unreadable> {
         self.values = self.values.checked_sub(values).ok_or(Unreadable::TooMany)?;
         Ok(())
     }
@@ -260,8 +261,36 @@ impl<'a> Attributes<'a> {
         Ok(texts)
     }
 
+    /// Takes a list of texts as it is; anything else stays.
+    pub(crate) fn all_texts(&mut self, key: &str) -> Result<Vec<String>, Unreadable> {
+        let list = self.take(&[key], |value| match value {
+            AnyValue::Array(array) => Some(array),
+            _ => None,
+        });
+        let mut texts = Vec::new();
+        each(list.unwrap_or_default(), |item| {
+            self.budget.spend(1)?;
+            texts.extend(AnyValue::read(item)?.text().map(Cow::into_owned));
+            Ok(())
+        })?;
+        Ok(texts)
+    }
+
+    /// Takes true or false.
+    pub(crate) fn bool(&mut self, key: &str) -> Option<bool> {
+        self.take(&[key], |value| match value {
+            AnyValue::Bool(value) => Some(value),
+            _ => None,
+        })
+    }
+
     /// Takes the text of a JSON object; any other text stays.
     pub(crate) fn object(&mut self, key: &str) -> Result<Option<Metadata>, Unreadable> {
+        self.json_text(key)
+    }
+
+    /// Takes JSON text that says a `T`; any other text stays.
+    pub(crate) fn json_text<T: DeserializeOwned>(&mut self, key: &str) -> Result<Option<T>, Unreadable> {
         let Some(at) = self.entries.iter().position(|(k, _)| *k == key) else { return Ok(None) };
         let AnyValue::Text(text) = self.entries[at].1 else { return Ok(None) };
         // Each value but the first is led in by one of these bytes.
@@ -271,11 +300,11 @@ impl<'a> Attributes<'a> {
             _ => 0,
         };
         self.budget.spend(text.bytes().map(count).sum())?;
-        let object = serde_json::from_str(text).ok();
-        if object.is_some() {
+        let value = serde_json::from_str(text).ok();
+        if value.is_some() {
             self.entries.swap_remove(at);
         }
-        Ok(object)
+        Ok(value)
     }
 
     /// Takes a value of any type as JSON.

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use observe_model::{Resource, Span, SpanId, Status, Timestamp, TraceId};
+use observe_model::{Record, Resource, Span, SpanId, Status, Timestamp, TraceId};
 
 use super::{
     attributes::{Attributes, Budget, Unreadable, text_of},
     protobuf::{EVENT_ATTRIBUTES, Field, Malformed, RESOURCE_ATTRIBUTES, Reader, SCOPE, SPAN_ATTRIBUTES},
 };
-use crate::dialect::openinference;
+use crate::dialect::{openinference, said};
 
 /// What a body may hold, so that a hostile one costs neither memory nor stack.
 ///
@@ -96,6 +96,8 @@ pub struct DecodedResource {
     pub resource: Resource,
     /// Its spans.
     pub spans: Vec<Span<'static>>,
+    /// Its scores and metrics.
+    pub records: Vec<Record>,
 }
 
 /// Reads the body of an OTLP/HTTP protobuf export request, within `limits`.
@@ -129,17 +131,18 @@ struct Decoder<'l> {
 impl Decoder<'_> {
     fn resource_spans(&mut self, message: &[u8]) -> Result<(), DecodeError> {
         let mut resource: &[u8] = &[];
-        let mut spans = Vec::new();
+        let mut found = Found::default();
         let mut fields = Reader::new(message);
         while let Some(field) = fields.next()? {
             match field {
                 (1, Field::Bytes(message)) => resource = message,
-                (2, Field::Bytes(scope_spans)) => self.scope_spans(scope_spans, &mut spans)?,
+                (2, Field::Bytes(scope_spans)) => self.scope_spans(scope_spans, &mut found)?,
                 _ => {}
             }
         }
         // Also keeps memory bounded: an empty resource is two bytes of body.
-        if spans.is_empty() {
+        let Found { spans, records } = found;
+        if spans.is_empty() && records.is_empty() {
             return Ok(());
         }
         let resource = match Attributes::read(resource, RESOURCE_ATTRIBUTES, &mut self.budget) {
@@ -147,11 +150,11 @@ impl Decoder<'_> {
             Err(Unreadable::TooMany) => return Err(DecodeError::TooManyValues { limit: self.limits.values }),
             Err(_) => return Err(DecodeError::Malformed),
         };
-        self.decoded.resources.push(DecodedResource { resource, spans });
+        self.decoded.resources.push(DecodedResource { resource, spans, records });
         Ok(())
     }
 
-    fn scope_spans(&mut self, message: &[u8], spans: &mut Vec<Span<'static>>) -> Result<(), DecodeError> {
+    fn scope_spans(&mut self, message: &[u8], found: &mut Found) -> Result<(), DecodeError> {
         let ours = is_ours(message)?;
         let mut fields = Reader::new(message);
         while let Some(field) = fields.next()? {
@@ -161,8 +164,12 @@ impl Decoder<'_> {
                 return Err(DecodeError::TooManySpans { limit: self.limits.spans });
             }
             let reason = match span(message, &mut self.budget, ours) {
-                Ok(span) => {
-                    spans.push(span);
+                Ok(Message::Span(span)) => {
+                    found.spans.push(*span);
+                    continue;
+                }
+                Ok(Message::Record(record)) => {
+                    found.records.push(*record);
                     continue;
                 }
                 Err(Rejection::Body) => return Err(DecodeError::TooManyValues { limit: self.limits.values }),
@@ -190,8 +197,21 @@ fn is_ours(scope_spans: &[u8]) -> Result<bool, Malformed> {
     Ok(false)
 }
 
+/// What the spans of one process turned out to be.
+#[derive(Default)]
+struct Found {
+    spans: Vec<Span<'static>>,
+    records: Vec<Record>,
+}
+
+/// What one span turned out to be.
+enum Message {
+    Span(Box<Span<'static>>),
+    Record(Box<Record>),
+}
+
 /// What an unreadable span costs.
-enum Rejection {
+pub(crate) enum Rejection {
     Span(SpanError),
     Body,
 }
@@ -214,7 +234,7 @@ impl From<Malformed> for Rejection {
 
 /// The fields of a `Span` message that we read.
 #[derive(Default)]
-struct Message<'a> {
+struct Fields<'a> {
     trace_id: &'a [u8],
     span_id: &'a [u8],
     parent_id: &'a [u8],
@@ -224,9 +244,11 @@ struct Message<'a> {
     code: u64,
     status_message: Option<&'a str>,
     exception: Option<&'a [u8]>,
+    /// Whether there are events or links.
+    has_more: bool,
 }
 
-impl<'a> Message<'a> {
+impl<'a> Fields<'a> {
     fn read(message: &'a [u8]) -> Result<Self, Malformed> {
         let mut read = Self::default();
         let mut fields = Reader::new(message);
@@ -238,7 +260,13 @@ impl<'a> Message<'a> {
                 (5, Field::Bytes(name)) => read.name = text_of(name)?,
                 (7, Field::Fixed64(start)) => read.start = start,
                 (8, Field::Fixed64(end)) => read.end = end,
-                (11, Field::Bytes(event)) if is_exception(event)? => read.exception = Some(event),
+                (11, Field::Bytes(event)) => {
+                    read.has_more = true;
+                    if is_exception(event)? {
+                        read.exception = Some(event);
+                    }
+                }
+                (13, Field::Bytes(_)) => read.has_more = true,
                 (15, Field::Bytes(status)) => (read.code, read.status_message) = status_of(status)?,
                 _ => {}
             }
@@ -273,8 +301,8 @@ fn is_exception(event: &[u8]) -> Result<bool, Malformed> {
 }
 
 /// Reads one `Span`.
-fn span(bytes: &[u8], budget: &mut Budget, ours: bool) -> Result<Span<'static>, Rejection> {
-    let message = Message::read(bytes)?;
+fn span(bytes: &[u8], budget: &mut Budget, ours: bool) -> Result<Message, Rejection> {
+    let message = Fields::read(bytes)?;
     let invalid = Rejection::Span(SpanError::InvalidId);
     let trace_id = message.trace_id.try_into().ok().and_then(TraceId::from_bytes);
     let span_id = message.span_id.try_into().ok().and_then(SpanId::from_bytes);
@@ -296,10 +324,19 @@ fn span(bytes: &[u8], budget: &mut Budget, ours: bool) -> Result<Span<'static>, 
         (Some(text), _) => Some(Cow::Owned(text.to_owned())),
         (None, Some(event)) => {
             let mut attributes = Attributes::read(event, EVENT_ATTRIBUTES, budget)?;
-            attributes.text(&["exception.message", "exception.type"]).map(Cow::Owned)
+            let says_status = !said::is_failure(&attributes);
+            let text = says_status.then(|| attributes.text(&["exception.message", "exception.type"]));
+            text.flatten().map(Cow::Owned)
         }
         (None, None) => None,
     };
-    openinference::read(&mut span, Attributes::read(bytes, SPAN_ATTRIBUTES, budget)?, ours)?;
-    Ok(span)
+    if message.has_more {
+        said::read_events(bytes, &mut span, budget)?;
+    }
+    let mut attributes = Attributes::read(bytes, SPAN_ATTRIBUTES, budget)?;
+    if let Some(record) = said::read_record(&mut attributes)? {
+        return Ok(Message::Record(Box::new(record)));
+    }
+    openinference::read(&mut span, attributes, ours)?;
+    Ok(Message::Span(Box::new(span)))
 }

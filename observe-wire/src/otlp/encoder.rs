@@ -1,6 +1,6 @@
 //! Writes spans into the body of an `ExportTraceServiceRequest`, each in one pass.
 
-use observe_model::{Resource, Span, SpanId, Status, TraceId};
+use observe_model::{Record, Resource, Span, SpanId, Status, TraceId};
 
 use super::protobuf::{
     EVENT_ATTRIBUTES, PADDED, SCOPE, key, patch_length, put_bytes, put_message, put_text, put_text_led, tag,
@@ -9,6 +9,7 @@ use crate::{
     dialect::{
         known::{Scope, Site, Slots},
         openinference::{self, INPUT, OUTPUT, put_input, put_output},
+        said,
     },
     journal::{Plain, assemble::LOST, entry::Payload, render::render_into},
 };
@@ -21,7 +22,6 @@ mod field {
     pub(super) const SCOPE: u8 = 1;
     pub(super) const SPANS: u8 = 2;
     pub(super) const NAME: u8 = 5;
-    pub(super) const EVENTS: u8 = 11;
     pub(super) const STATUS: u8 = 15;
 }
 
@@ -69,6 +69,15 @@ impl Encoder {
     /// Most platforms show only finished spans and keep the first version of a span that they see, so leave out
     /// spans without an end unless the receiver is known to update them in place.
     pub fn push(&mut self, span: &Span<'_>) {
+        self.push_with(span, |_| {});
+    }
+
+    /// Adds a score or metric: as a span of no length below what it is about, which our own reader takes for what it is.
+    pub fn push_record(&mut self, record: &Record) {
+        self.push_with(&said::carrier(record), |out| said::put_record(out, record));
+    }
+
+    fn push_with(&mut self, span: &Span<'_>, more: impl FnOnce(&mut Vec<u8>)) {
         let out = &mut self.body;
         let begin = out.len();
         put_head(out, span.parent_id.is_some(), &span.name);
@@ -96,6 +105,10 @@ impl Encoder {
             put_status_message(out, span, message);
         }
         openinference::put_rest(out, span);
+        if let Some(details) = &span.details {
+            said::put_details(out, span, details);
+        }
+        more(out);
         patch_length(out, begin + 1);
     }
 
@@ -272,11 +285,9 @@ fn put_status_message(out: &mut Vec<u8>, span: &Span<'_>, message: &str) {
         put_bytes(out, 2, message.as_bytes());
         out.extend_from_slice(&[3 << 3, status_code(span.status)]);
     });
-    if span.status == Status::Error {
-        put_message(out, field::EVENTS, |out| {
-            out.push(1 << 3 | 1);
-            out.extend_from_slice(&span.end.unwrap_or(span.start).0.to_le_bytes());
-            put_bytes(out, 2, b"exception");
+    let is_told = span.details.as_deref().is_some_and(|details| !details.errors.is_empty());
+    if span.status == Status::Error && !is_told {
+        said::put_event(out, span.end.unwrap_or(span.start), "exception", |out| {
             put_text(out, key!(EVENT_ATTRIBUTES, "exception.message"), message.as_bytes());
         });
     }

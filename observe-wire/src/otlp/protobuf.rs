@@ -4,6 +4,8 @@
 //! Attributes are most of a span's bytes, so their keys are encoded at compile time ([`key`]): writing
 //! one is a copy, three length bytes and a copy of the value.
 
+use serde_json::Value;
+
 /// Bytes of a length that is filled in later: a varint padded to this width, enough for 32 GiB.
 pub(crate) const PADDED: usize = 5;
 
@@ -83,6 +85,8 @@ pub(crate) const SCOPE: &[u8] = b"observe";
 pub(crate) const RESOURCE_ATTRIBUTES: u8 = 1;
 /// `Event.attributes`.
 pub(crate) const EVENT_ATTRIBUTES: u8 = 3;
+/// `Span.Link.attributes`.
+pub(crate) const LINK_ATTRIBUTES: u8 = 4;
 /// `Span.attributes`.
 pub(crate) const SPAN_ATTRIBUTES: u8 = 9;
 
@@ -196,6 +200,45 @@ pub(crate) fn put_texts(out: &mut Vec<u8>, field: u8, key: &str, texts: &[String
             });
         });
     });
+}
+
+/// Appends an attribute of any JSON value.
+pub(crate) fn put_any_attribute(out: &mut Vec<u8>, field: u8, key: &str, value: &Value) {
+    put_message(out, field, |out| {
+        put_bytes(out, 1, key.as_bytes());
+        put_message(out, 2, |out| put_any(out, value));
+    });
+}
+
+/// Appends an `AnyValue`. A whole number above OTLP's signed 64 bits becomes a floating-point one.
+fn put_any(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Null => {}
+        Value::Bool(value) => out.extend_from_slice(&[2 << 3, u8::from(*value)]),
+        Value::Number(number) => match number.as_i64() {
+            Some(number) => {
+                out.push(3 << 3);
+                put_varint(out, number as u64);
+            }
+            None => {
+                out.push(4 << 3 | 1);
+                out.extend_from_slice(&number.as_f64().unwrap_or_default().to_le_bytes());
+            }
+        },
+        Value::String(text) => put_bytes(out, 1, text.as_bytes()),
+        Value::Array(items) => put_message(out, 5, |out| {
+            items.iter().for_each(|item| put_message(out, 1, |out| put_any(out, item)));
+        }),
+        Value::Object(members) => put_message(out, 6, |out| {
+            members.iter().for_each(|(key, value)| put_any_attribute(out, 1, key, value));
+        }),
+    }
+}
+
+/// Appends an attribute that is true or false.
+pub(crate) fn put_bool<const N: usize>(out: &mut Vec<u8>, head: &[u8; N], value: bool) {
+    put_number_head(out, head, 2 << 3, 1);
+    out.push(u8::from(value));
 }
 
 /// Appends an integer attribute; what OTLP's signed 64 bits cannot hold becomes the largest they can.
