@@ -85,7 +85,7 @@ impl Builder {
         self
     }
 
-    /// The directory of the local store.
+    /// The directory of the local store, and of what waits for receivers that are away.
     pub fn dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.settings.dir = Some(directory.into());
         self
@@ -235,7 +235,12 @@ fn named(names: &[String], settings: &Settings) -> Vec<Box<dyn Destination>> {
             #[cfg(feature = "otlp")]
             "otlp" => {
                 use observe_runtime::destination::{Otlp, OtlpSettings};
-                destinations.push(Box::new(Otlp::new(OtlpSettings::from_env())));
+                let otlp = OtlpSettings::from_env();
+                let otlp = match data_directory(settings) {
+                    Some(directory) => otlp.keep_below(&directory.join("spool")),
+                    None => otlp,
+                };
+                destinations.push(Box::new(Otlp::new(otlp)));
             }
             #[cfg(feature = "local")]
             "local" => destinations.extend(local(settings)),
@@ -246,6 +251,15 @@ fn named(names: &[String], settings: &Settings) -> Vec<Box<dyn Destination>> {
         }
     }
     destinations
+}
+
+/// Where this process may leave files: as the settings say, else in the user's data directory if this build knows it.
+#[cfg(feature = "otlp")]
+fn data_directory(settings: &Settings) -> Option<PathBuf> {
+    #[cfg(feature = "local")]
+    return crate::local::database(settings.dir.as_deref()).ok()?.parent().map(std::path::Path::to_owned);
+    #[cfg(not(feature = "local"))]
+    settings.dir.clone()
 }
 
 #[cfg(feature = "local")]

@@ -12,6 +12,8 @@ mod carry;
 mod clock;
 mod collector;
 mod context;
+#[cfg(feature = "otlp")]
+mod delivery;
 pub mod destination;
 mod fork;
 mod ids;

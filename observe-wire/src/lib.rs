@@ -19,4 +19,5 @@ pub use otlp::{
     decoder::{DecodeError, Decoded, DecodedResource, Limits, SpanError, decode},
     encoder::Encoder,
     response::{ExportResponse, export_response},
+    split,
 };

@@ -15,6 +15,7 @@ use std::{
     env,
     io::{BufRead, BufReader},
     net::TcpListener,
+    path::Path,
     process::{Command, Stdio},
     sync::{OnceLock, mpsc},
     thread,
@@ -210,31 +211,54 @@ fn role() {
             (0..1_000).for_each(|n| _ = root(trace, || n));
             Duration::from_secs(20)
         }
-        // Nobody answers: whoever flushes is told after this time.
         "dead" => {
             (0..1_000).for_each(|n| _ = root(trace, || n));
-            Duration::from_millis(200)
+            Duration::from_secs(20)
+        }
+        // What an earlier process left on disk is sent without another word.
+        "later" => {
+            root(trace, || 0);
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while observe::flush(Duration::from_secs(1)).destinations[0].1.replayed < 1_000 {
+                assert!(Instant::now() < deadline);
+                thread::yield_now();
+            }
+            assert_eq!(observe::flush(Duration::from_secs(1)).destinations[0].1.replayed, 1_000, "each once");
+            Duration::from_secs(20)
         }
         other => panic!("unknown role {other}"),
     };
     let report = observe::flush(patience);
     let (_, counts) = &report.destinations[0];
     println!(
-        "\ncounts {} {} {} {} {} {}",
-        counts.accepted, counts.sent, counts.failed, counts.dropped, report.dropped, report.complete
+        "\ncounts {} {} {} {} {} {} {}",
+        counts.accepted,
+        counts.sent,
+        counts.failed,
+        counts.spooled,
+        counts.dropped,
+        report.dropped,
+        report.complete
     );
-    // An orderly end would wait for the receiver some seconds more.
+    // What lies on disk needs no orderly end.
     if role == "dead" {
         std::process::abort();
     }
     drop(guard);
 }
 
-/// Runs `role` with spans sent to `url`; its counts: accepted, sent, failed, dropped by the destination and by the
-/// journal, and whether that is all.
+/// Runs `role` with spans sent to `url`; its counts: accepted, sent, failed, on disk, dropped by the destination and by
+/// the journal, and whether that is all.
 fn counts(role: &str, url: &str, variables: &[(&str, &str)]) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    counts_in(directory.path(), role, url, variables)
+}
+
+/// The same with the data directory of another process.
+fn counts_in(directory: &Path, role: &str, url: &str, variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", "role", "--nocapture"]).env("ROLE", role).env("OBSERVE_DESTINATIONS", "otlp");
+    command.env("OBSERVE_DIR", directory);
     for name in ["OBSERVE_CAPTURE_LIMIT", "OBSERVE_SAMPLE_RATE", "OBSERVE_ENABLED"] {
         command.env_remove(name);
     }
@@ -261,7 +285,7 @@ fn longest(sink: &Sink) -> (usize, bool) {
 #[test]
 fn an_argument_of_10_megabytes_arrives_cut_with_a_mark() {
     let sink = Sink::start(SLOW);
-    assert_eq!(counts("large", &sink.url(), &[]), "4 4 0 0 0 true");
+    assert_eq!(counts("large", &sink.url(), &[]), "4 4 0 0 0 0 true");
     let (digits, is_cut) = longest(&sink);
     assert!(is_cut && (1_000_000..=1 << 20).contains(&digits), "{digits}");
 }
@@ -270,29 +294,33 @@ fn an_argument_of_10_megabytes_arrives_cut_with_a_mark() {
 fn an_argument_of_10_megabytes_arrives_whole_where_the_limit_allows_it() {
     let sink = Sink::start(SLOW);
     let variables = [("OBSERVE_CAPTURE_LIMIT", "20000000")];
-    assert_eq!(counts("large", &sink.url(), &variables), "4 4 0 0 0 true");
+    assert_eq!(counts("large", &sink.url(), &variables), "4 4 0 0 0 0 true");
     assert_eq!(longest(&sink), (10 << 20, false));
 }
 
 #[test]
 fn spans_that_a_receiver_refuses_are_counted_as_failed() {
     let sink = Sink::start(Manner { refusals: usize::MAX, refusal: 500, ..SLOW });
-    assert_eq!(counts("ill", &sink.url(), &[]), "1000 0 1000 0 0 true");
+    assert_eq!(counts("ill", &sink.url(), &[]), "1000 0 1000 0 0 0 true");
 }
 
 #[test]
 fn spans_for_which_a_receiver_has_no_time_are_sent_again() {
     let sink = Sink::start(Manner { refusals: 1, refusal: 503, ..SLOW });
-    assert_eq!(counts("ill", &sink.url(), &[]), "1000 1000 0 0 0 true");
+    assert_eq!(counts("ill", &sink.url(), &[]), "1000 1000 0 0 0 0 true");
     assert_eq!(sink.count(TraceId::from_seed("ill")).0, 1_000);
 }
 
 #[test]
-fn spans_for_a_dead_receiver_are_counted_as_waiting_and_the_host_goes_on() {
+fn spans_for_a_dead_receiver_wait_on_disk_until_it_is_back() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/v1/traces", nobody.local_addr().unwrap());
+    let address = nobody.local_addr().unwrap();
+    let url = format!("http://{address}/v1/traces");
     drop(nobody);
-    let begin = Instant::now();
-    assert_eq!(counts("dead", &url, &[]), "1000 0 0 0 0 false");
-    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(counts_in(directory.path(), "dead", &url, &[]), "1000 0 0 1000 0 0 true");
+
+    let sink = Sink::listen(TcpListener::bind(address).unwrap(), SLOW);
+    assert_eq!(counts_in(directory.path(), "later", &url, &[]), "1 1 0 0 0 0 true");
+    assert_eq!(sink.count(TraceId::from_seed("dead")).0, 1_000);
 }

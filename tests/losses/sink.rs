@@ -43,7 +43,11 @@ pub struct Sink {
 
 impl Sink {
     pub fn start(manner: Manner) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::listen(TcpListener::bind("127.0.0.1:0").unwrap(), manner)
+    }
+
+    /// A receiver at an address of the caller's choice.
+    pub fn listen(listener: TcpListener, manner: Manner) -> Self {
         let address = listener.local_addr().unwrap();
         let sink = Self { address, manner, spans: Arc::default(), requests: Arc::default() };
         let serving = sink.clone();

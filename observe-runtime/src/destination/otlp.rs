@@ -1,27 +1,20 @@
-//! Any OTLP/HTTP receiver: spans as protobuf, in bodies bounded in bytes, several requests under way at once.
+//! Any OTLP/HTTP receiver: spans as protobuf, in bodies bounded in bytes.
 //!
-//! Source: the OTLP specification, <https://opentelemetry.io/docs/specs/otlp/#otlphttp>. The requests run on a thread
-//! of the destination's own with a small tokio runtime, so that the host needs none.
+//! Source: the OTLP specification, <https://opentelemetry.io/docs/specs/otlp/#otlphttp>.
 
-mod send;
 mod settings;
 
 use std::{
     mem,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use observe_model::{Metric, Record, Resource, Score, Span};
 use observe_wire::Encoder;
-use tokio::sync::mpsc::{self, UnboundedSender};
 
 use super::{Destination, Plain, Progress};
-use crate::report::Once;
+use crate::delivery::{Content, Outbox, Settings, SpoolSettings};
 
 pub use settings::OtlpSettings;
 
@@ -66,15 +59,6 @@ impl Drop for Bytes {
     }
 }
 
-/// What is sent in one request.
-struct Body {
-    /// Cloned for a repetition, they are not copied.
-    bytes: bytes::Bytes,
-    spans: u64,
-    /// What [`Progress::accept`] named it.
-    part: u64,
-}
-
 /// Sends spans to an OTLP/HTTP receiver.
 #[derive(Debug)]
 pub struct Otlp {
@@ -83,9 +67,8 @@ pub struct Otlp {
     spans: u64,
     /// When the first span of the body came.
     since: Option<Instant>,
-    sender: Option<UnboundedSender<Body>>,
-    /// Bytes that were handed over and have not been answered.
-    waiting: Arc<AtomicUsize>,
+    url: Arc<str>,
+    outbox: Option<Outbox>,
     spares: Spares,
     progress: Arc<Progress>,
 }
@@ -94,20 +77,25 @@ impl Otlp {
     /// A destination that sends where `settings` say; its thread begins with the first span.
     pub fn new(settings: OtlpSettings) -> Self {
         Self {
+            url: settings.url.as_str().into(),
             settings,
             encoder: Encoder::new(&Resource::default()),
             spans: 0,
             since: None,
-            sender: None,
-            waiting: Arc::default(),
+            outbox: None,
             spares: Spares::default(),
             progress: Arc::default(),
         }
     }
 
+    /// Bytes that have neither arrived nor gone to disk.
+    fn waiting(&self) -> usize {
+        self.outbox.as_ref().map_or(0, Outbox::waiting)
+    }
+
     /// Whether new spans can be taken; if not, counts them as dropped.
     fn has_room_for(&self, spans: usize) -> bool {
-        let has_room = self.waiting.load(Ordering::Relaxed) <= LIMIT;
+        let has_room = self.waiting() <= LIMIT;
         if !has_room {
             self.progress.update(|counts| counts.dropped += spans as u64);
         }
@@ -142,11 +130,9 @@ impl Otlp {
             None => self.encoder.take(),
         };
         let bytes = bytes::Bytes::from_owner(Bytes { bytes, spares: Arc::clone(&self.spares) });
-        let body = Body { bytes, spans, part: self.progress.accept(spans) };
-        let part = body.part;
-        self.waiting.fetch_add(body.bytes.len(), Ordering::Relaxed);
-        if self.sender.as_ref().is_none_or(|sender| sender.send(body).is_err()) {
-            self.progress.settle(part, |counts| counts.failed += spans);
+        match &self.outbox {
+            Some(outbox) => outbox.post(&self.url, Content::Protobuf, bytes, spans),
+            None => self.progress.update(|counts| counts.dropped += spans),
         }
     }
 }
@@ -158,14 +144,15 @@ impl Destination for Otlp {
 
     fn begin(&mut self, resource: &Resource) {
         self.encoder = Encoder::new(resource);
-        let (sender, bodies) = mpsc::unbounded_channel();
-        let (settings, waiting, progress) =
-            (self.settings.clone(), Arc::clone(&self.waiting), Arc::clone(&self.progress));
-        let run = move || send::run(&settings, bodies, &waiting, &progress);
-        match thread::Builder::new().name("observe-otlp".to_owned()).spawn(run) {
-            Ok(_) => self.sender = Some(sender),
-            Err(error) => Once::new().say(&format!("destination otlp: no thread for it: {error}")),
-        }
+        let OtlpSettings { headers, timeout, gzip, spool, .. } = self.settings.clone();
+        let settings = Settings {
+            name: self.name().to_owned(),
+            headers,
+            timeout,
+            gzip,
+            spool: spool.map(SpoolSettings::new),
+        };
+        self.outbox = Some(Outbox::start(settings, &self.progress));
     }
 
     fn for_child(&self) -> Option<Box<dyn Destination>> {
@@ -198,17 +185,19 @@ impl Destination for Otlp {
     }
 
     fn hand_over(&mut self, now: bool) {
-        if self.spans == 0 {
-            return;
+        if self.spans > 0 {
+            let since = *self.since.get_or_insert_with(Instant::now);
+            if now || since.elapsed() >= GATHER {
+                self.send();
+            }
         }
-        let since = *self.since.get_or_insert_with(Instant::now);
-        if now || since.elapsed() >= GATHER {
-            self.send();
+        if now && let Some(outbox) = &self.outbox {
+            outbox.hurry();
         }
     }
 
     fn is_crowded(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > CROWDED
+        self.waiting() > CROWDED
     }
 
     fn progress(&self) -> &Arc<Progress> {

@@ -15,16 +15,20 @@ pub struct Delivered {
     pub sent: u64,
     /// Refused, or lost by a failure that will not pass.
     pub failed: u64,
-    /// Not taken, because the destination had fallen too far behind.
+    /// Not taken, because the destination had fallen too far behind; or on disk for longer than its limits allow.
     pub dropped: u64,
+    /// On disk, because the receiver was away: sent when it is back, by this process or a later one.
+    pub spooled: u64,
+    /// Arrived from disk, where this process or an earlier one had left them. They are among neither of the others.
+    pub replayed: u64,
     /// Why the last one failed.
     pub error: Option<String>,
 }
 
 impl Delivered {
-    /// Taken, and neither arrived nor lost so far.
+    /// Taken, and neither arrived nor on disk nor lost so far.
     pub fn pending(&self) -> u64 {
-        self.accepted.saturating_sub(self.sent + self.failed)
+        self.accepted.saturating_sub(self.sent + self.failed + self.spooled)
     }
 }
 
@@ -52,7 +56,7 @@ impl State {
         match self.pending.first() {
             Some(first) => *first,
             None if self.in_parts => self.counts.accepted,
-            None => self.counts.sent + self.counts.failed,
+            None => self.counts.sent + self.counts.failed + self.counts.spooled,
         }
     }
 }

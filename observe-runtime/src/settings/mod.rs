@@ -23,7 +23,7 @@ pub struct Settings {
     pub scores: bool,
     /// Names of destinations; `None` leaves the choice to the program.
     pub destinations: Option<Vec<String>>,
-    /// Directory of the local store; `None` for `observe` in the user's data directory.
+    /// Directory of the local store, and of what waits for receivers that are away; `None` for `observe` in the user's data directory.
     pub dir: Option<PathBuf>,
     /// Address of the local viewer's pages. Default `http://127.0.0.1:4319`.
     pub viewer: String,

@@ -5,3 +5,4 @@ pub(crate) mod decoder;
 pub(crate) mod encoder;
 pub(crate) mod protobuf;
 pub(crate) mod response;
+pub mod split;

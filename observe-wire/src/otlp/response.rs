@@ -1,5 +1,7 @@
 //! `ExportTraceServiceResponse`: what a receiver answers with status 200.
 
+use serde_json::Value;
+
 use super::{
     decoder::DecodeError,
     protobuf::{Field, Reader, put_bytes, put_message, put_varint},
@@ -42,6 +44,32 @@ impl ExportResponse {
             }
         }
         Ok(response)
+    }
+
+    /// Reads the body of a response in JSON. `null`, in place of the whole or of a part, says nothing, as some receivers
+    /// answer.
+    ///
+    /// # Errors
+    /// If it is larger than [`MAX_BYTES`](Self::MAX_BYTES) or not JSON.
+    ///
+    /// ```
+    /// # use observe_wire::ExportResponse;
+    /// let body = br#"{"partialSuccess":{"rejectedSpans":"2","errorMessage":"too old"}}"#;
+    /// assert_eq!(ExportResponse::decode_json(body).unwrap().rejected, 2);
+    /// assert_eq!(ExportResponse::decode_json(br#"{"partialSuccess":null}"#).unwrap(), ExportResponse::default());
+    /// ```
+    pub fn decode_json(body: &[u8]) -> Result<Self, DecodeError> {
+        if body.len() > Self::MAX_BYTES {
+            return Err(DecodeError::TooLarge { limit: Self::MAX_BYTES });
+        }
+        let body: Value = serde_json::from_slice(body).map_err(|_| DecodeError::Malformed)?;
+        let part = &body["partialSuccess"];
+        // 64-bit integers are texts in protobuf's JSON; some write numbers all the same.
+        let rejected = match &part["rejectedSpans"] {
+            Value::String(text) => text.parse().unwrap_or(0),
+            number => number.as_u64().unwrap_or(0),
+        };
+        Ok(Self { rejected, message: part["errorMessage"].as_str().unwrap_or_default().to_owned() })
     }
 }
 

@@ -1,6 +1,11 @@
 //! Where and how to send, as OpenTelemetry's environment variables say it.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use observe_model::SpanId;
 
 use crate::{
     report::say_once,
@@ -18,17 +23,30 @@ pub struct OtlpSettings {
     pub headers: Vec<(String, String)>,
     /// How long one request may take.
     pub timeout: Duration,
+    /// Whether bodies are compressed with gzip: about a tenth of the bytes, for several times the processor time.
+    pub gzip: bool,
+    /// Where requests wait while the receiver is away: at most 256 MiB, for a week. `None` keeps nothing on disk:
+    /// after about a minute they are lost, and counted.
+    pub spool: Option<PathBuf>,
 }
 
 impl OtlpSettings {
-    /// Sends to `url`, which is used as given, without headers, with a time limit of 10 seconds.
+    /// Sends to `url`, which is used as given, without headers, with a time limit of 10 seconds, without compression and without a place
+    /// on disk.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), headers: Vec::new(), timeout: Duration::from_secs(10) }
+        Self {
+            url: url.into(),
+            headers: Vec::new(),
+            timeout: Duration::from_secs(10),
+            gzip: false,
+            spool: None,
+        }
     }
 
     /// Reads `OTEL_EXPORTER_OTLP_ENDPOINT` (`/v1/traces` is appended; default `http://localhost:4318`),
-    /// `OTEL_EXPORTER_OTLP_HEADERS` (`key=value,..`, values percent-encoded) and `OTEL_EXPORTER_OTLP_TIMEOUT` (in
-    /// milliseconds). Of each, the form with `TRACES` in its name wins; its endpoint is used exactly as given.
+    /// `OTEL_EXPORTER_OTLP_HEADERS` (`key=value,..`, values percent-encoded), `OTEL_EXPORTER_OTLP_TIMEOUT` (in
+    /// milliseconds) and `OTEL_EXPORTER_OTLP_COMPRESSION` (`gzip` or `none`). Of each, the form with `TRACES` in its name
+    /// wins; its endpoint is used exactly as given.
     pub fn from_env() -> Self {
         let either = |end: &str| {
             var(&format!("OTEL_EXPORTER_OTLP_TRACES_{end}"))
@@ -51,7 +69,22 @@ impl OtlpSettings {
                 }
             }
         }
+        match either("COMPRESSION").as_deref() {
+            None | Some("none") => {}
+            Some("gzip") => settings.gzip = true,
+            Some(text) => {
+                say_once(&format!("OTEL_EXPORTER_OTLP_COMPRESSION={text} is ignored: expected gzip or none"));
+            }
+        }
         settings
+    }
+
+    /// The same with a place on disk below `directory`: one of its own for each receiver and key, so that what was
+    /// meant for one is never sent to another.
+    pub fn keep_below(mut self, directory: &Path) -> Self {
+        let receiver = SpanId::from_seed(format!("{} {:?}", self.url, self.headers));
+        self.spool = Some(directory.join(format!("otlp-{receiver}")));
+        self
     }
 }
 

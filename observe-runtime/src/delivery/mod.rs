@@ -1,0 +1,20 @@
+//! From an encoded request to its answer: repeated where that may help, divided where one span spoils it, kept on disk
+//! where the receiver is away.
+//!
+//! A destination hands [`Parcel`]s to its [`Outbox`], whose thread has a small tokio runtime of its own, so that the host
+//! needs none. What becomes of each is decided in [`verdict`], when to try again in [`pace`], what waits on disk lies
+//! in the [`spool`], and [`post`] puts them together.
+
+mod outbox;
+mod pace;
+mod parcel;
+mod post;
+mod spool;
+mod transport;
+mod verdict;
+
+pub(crate) use self::{
+    outbox::{Outbox, Settings},
+    parcel::Content,
+    spool::SpoolSettings,
+};

@@ -1,0 +1,123 @@
+//! Where a destination leaves its requests.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{self, Receiver},
+    },
+    thread,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use super::{
+    parcel::{Content, Parcel},
+    post::{Message, Post},
+    spool::{Spool, SpoolSettings},
+    transport::Http,
+};
+use crate::{destination::Progress, report::Once};
+
+/// How long the end of the process waits until what is left has been sent or is on disk.
+const CLOSING: Duration = Duration::from_secs(3);
+
+/// How requests are sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// The destination's name.
+    pub(crate) name: String,
+    /// Headers of every request.
+    pub(crate) headers: Vec<(String, String)>,
+    /// How long one request may take.
+    pub(crate) timeout: Duration,
+    /// Whether bodies are compressed.
+    pub(crate) gzip: bool,
+    /// `None` keeps nothing on disk.
+    pub(crate) spool: Option<SpoolSettings>,
+}
+
+/// Sends what is left in it, on a thread of its own.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    messages: Option<UnboundedSender<Message>>,
+    /// Says, by being disconnected, that the thread is done.
+    done: Option<Receiver<()>>,
+    /// Bytes that have neither arrived nor gone to disk.
+    memory: Arc<AtomicUsize>,
+    progress: Arc<Progress>,
+}
+
+impl Outbox {
+    /// Starts the thread. Without one, whatever is posted counts as failed.
+    pub(crate) fn start(settings: Settings, progress: &Arc<Progress>) -> Self {
+        let (messages, inbox) = unbounded_channel();
+        let (working, done) = mpsc::channel::<()>();
+        let name = format!("observe-{}", settings.name);
+        let counts = Arc::clone(progress);
+        let run = move || {
+            let _working = working;
+            let said = Once::new();
+            let say = |error: &str| said.say(&format!("destination {}: {error}", settings.name));
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let (runtime, http) =
+                match (runtime, Http::new(&settings.headers, settings.timeout, settings.gzip)) {
+                    (Ok(runtime), Ok(http)) => (runtime, http),
+                    (Err(error), _) => return say(&error.to_string()),
+                    (_, Err(error)) => return say(&error),
+                };
+            let spool = settings.spool.map(Spool::open);
+            runtime.block_on(async {
+                Post::new(settings.name, http, spool, counts).run(inbox).await;
+            });
+        };
+        match thread::Builder::new().name(name).spawn(run) {
+            Ok(_) => Self {
+                messages: Some(messages),
+                done: Some(done),
+                memory: Arc::default(),
+                progress: Arc::clone(progress),
+            },
+            Err(error) => {
+                Once::new().say(&format!("no thread to send with: {error}"));
+                Self { messages: None, done: None, memory: Arc::default(), progress: Arc::clone(progress) }
+            }
+        }
+    }
+
+    /// Posts `body`, which holds `spans` spans, to `url`.
+    pub(crate) fn post(&self, url: &Arc<str>, content: Content, body: Bytes, spans: u64) {
+        let parcel = Parcel::new(Arc::clone(url), content, body, spans, &self.progress, &self.memory);
+        let sent = match &self.messages {
+            Some(messages) => messages.send(Message::Post(parcel)).map_err(|unsent| unsent.0),
+            None => Err(Message::Post(parcel)),
+        };
+        if let Err(Message::Post(parcel)) = sent {
+            parcel.settle(|tally| tally.failed += parcel.spans);
+        }
+    }
+
+    /// Says that somebody waits: if nobody answers, what is there goes to disk at once.
+    pub(crate) fn hurry(&self) {
+        if let Some(messages) = &self.messages {
+            let _ = messages.send(Message::Hurry);
+        }
+    }
+
+    /// Bytes that have neither arrived nor gone to disk.
+    pub(crate) fn waiting(&self) -> usize {
+        self.memory.load(Ordering::Relaxed)
+    }
+}
+
+/// Waits until what is left has been sent or is on disk.
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        self.messages = None;
+        if let Some(done) = self.done.take() {
+            let _ = done.recv_timeout(CLOSING);
+        }
+    }
+}

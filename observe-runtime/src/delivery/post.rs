@@ -1,0 +1,405 @@
+//! What is posted when: new requests side by side, what waits on disk one by one behind them, nothing while the receiver
+//! is away.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use observe_wire::ExportResponse;
+use tokio::{
+    sync::mpsc::UnboundedReceiver,
+    task::{Id, JoinError, JoinSet},
+    time::{Instant, sleep_until, timeout_at},
+};
+
+use super::{
+    pace::Pace,
+    parcel::{Content, Parcel},
+    spool::{Spool, Taken},
+    transport::{Lost, Transport},
+    verdict::{self, Answer, Verdict},
+};
+use crate::{destination::Progress, report::Once};
+
+/// Requests under way at once, so that a slow receiver's answering time is no ceiling; one of them from disk at the most.
+const UNDER_WAY: usize = 4;
+
+/// Times that a request is posted in vain before it goes to disk.
+const TRIES: u32 = 3;
+
+/// The same where there is no disk, before it is lost: about a minute.
+const TRIES_WITHOUT_DISK: u32 = 7;
+
+/// Bytes that wait in memory while the receiver is away; the rest goes to disk.
+const KEPT: usize = 4 * 1024 * 1024;
+
+/// Time between requests from disk, so that a receiver which has come back is not overrun.
+const REPLAY: Duration = Duration::from_millis(50);
+
+/// Time between looks at what other processes left on disk.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// How long what is under way may take when the process ends.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What the loop is told.
+#[derive(Debug)]
+pub(super) enum Message {
+    Post(Parcel),
+    /// Somebody waits: if nobody answers, what is there goes to disk at once. A receiver that asks for patience gets it.
+    Hurry,
+}
+
+struct Waiting {
+    /// In the order they came.
+    number: u64,
+    /// Shared with the task that posts it, so that it is not lost with a task that is cut off.
+    parcel: Arc<Parcel>,
+    attempts: u32,
+    /// Its file, if it was on disk.
+    file: Option<Taken>,
+}
+
+/// What a task ends with, and which it was.
+type Landed = Result<(Id, Result<Answer, Lost>), JoinError>;
+
+pub(super) struct Post<T> {
+    name: String,
+    transport: Arc<T>,
+    waiting: VecDeque<Waiting>,
+    tasks: JoinSet<Result<Answer, Lost>>,
+    under_way: HashMap<Id, Waiting>,
+    pace: Pace,
+    spool: Option<Spool>,
+    /// When the disk may be asked next.
+    replay_at: Instant,
+    look_at: Instant,
+    /// Somebody waits for what is there.
+    hurried: bool,
+    /// The last request failed because nobody answered.
+    is_gone: bool,
+    /// Requests that came so far.
+    count: u64,
+    progress: Arc<Progress>,
+    said: Once,
+}
+
+impl<T: Transport> Post<T> {
+    pub(super) fn new(name: String, transport: T, spool: Option<Spool>, progress: Arc<Progress>) -> Self {
+        let now = Instant::now();
+        Self {
+            name,
+            transport: Arc::new(transport),
+            waiting: VecDeque::new(),
+            tasks: JoinSet::new(),
+            under_way: HashMap::new(),
+            pace: Pace::default(),
+            spool,
+            replay_at: now,
+            look_at: now + LOOK,
+            hurried: false,
+            is_gone: false,
+            count: 0,
+            progress,
+            said: Once::new(),
+        }
+    }
+
+    /// Posts until nobody sends messages any more, and then what can be posted in a moment.
+    pub(super) async fn run(mut self, mut messages: UnboundedReceiver<Message>) {
+        loop {
+            self.start();
+            let wake = self.wake();
+            tokio::select! {
+                message = messages.recv() => match message {
+                    Some(Message::Post(parcel)) => self.accept(parcel),
+                    Some(Message::Hurry) => self.hurry(),
+                    None => break,
+                },
+                Some(landed) = self.tasks.join_next_with_id() => self.land(landed),
+                () = sleep_until(wake) => {}
+            }
+        }
+        self.close().await;
+    }
+
+    /// When there is something to do although nothing happens.
+    fn wake(&self) -> Instant {
+        let now = Instant::now();
+        match self.pace.pause(now) {
+            Some(resume) => resume,
+            // Earlier, `start` has found no place for it, or no file: whatever lands makes room.
+            None if self.has_spooled() && self.replay_at > now => self.replay_at,
+            None => self.look_at,
+        }
+    }
+
+    fn has_spooled(&self) -> bool {
+        self.spool.as_ref().is_some_and(|spool| !spool.is_empty())
+    }
+
+    fn is_replaying(&self) -> bool {
+        self.under_way.values().any(|request| request.file.is_some())
+    }
+
+    /// Posts what may be posted now.
+    fn start(&mut self) {
+        let now = Instant::now();
+        if now >= self.look_at {
+            self.look_at = now + LOOK;
+            self.spool.iter_mut().for_each(Spool::look);
+        }
+        while self.has_place(now, UNDER_WAY)
+            && let Some(request) = self.waiting.pop_front().or_else(|| self.take_spooled(now))
+        {
+            self.post(request);
+        }
+        // One more for what is on disk, which would else wait for a gap between new requests.
+        if self.has_place(now, UNDER_WAY + 1)
+            && let Some(request) = self.take_spooled(now)
+        {
+            self.post(request);
+        }
+    }
+
+    fn has_place(&self, now: Instant, places: usize) -> bool {
+        self.pace.pause(now).is_none() && self.under_way.len() < self.pace.limit(places)
+    }
+
+    /// The oldest request on disk, if it is time for one.
+    fn take_spooled(&mut self, now: Instant) -> Option<Waiting> {
+        if now < self.replay_at || self.is_replaying() {
+            return None;
+        }
+        let (parcel, file) = self.spool.as_mut()?.take()?;
+        Some(Waiting { number: 0, parcel: Arc::new(parcel), attempts: 0, file: Some(file) })
+    }
+
+    fn post(&mut self, request: Waiting) {
+        let (transport, parcel) = (Arc::clone(&self.transport), Arc::clone(&request.parcel));
+        let task = self.tasks.spawn(async move { transport.post(&parcel).await });
+        self.under_way.insert(task.id(), request);
+    }
+
+    fn accept(&mut self, parcel: Parcel) {
+        self.count += 1;
+        self.waiting.push_back(Waiting {
+            number: self.count,
+            parcel: Arc::new(parcel),
+            attempts: 0,
+            file: None,
+        });
+        if self.pace.is_away() && self.spool.is_some() {
+            let mut bytes: usize = self.waiting.iter().map(|request| request.parcel.body.len()).sum();
+            while bytes > KEPT
+                && let Some(request) = self.waiting.pop_front()
+            {
+                bytes -= request.parcel.body.len();
+                self.put_away(request, "its receiver is away");
+            }
+        }
+    }
+
+    fn hurry(&mut self) {
+        self.hurried = true;
+        if self.pace.is_away() && self.is_gone {
+            self.put_all_away();
+        }
+    }
+
+    fn put_all_away(&mut self) {
+        if self.spool.is_some() {
+            for request in std::mem::take(&mut self.waiting) {
+                self.put_away(request, "its receiver is away");
+            }
+        }
+    }
+
+    /// Acts on an answer.
+    fn land(&mut self, landed: Landed) {
+        let (id, result) = match landed {
+            Ok((id, result)) => (id, result),
+            // Nothing in a task panics by itself; its request is kept all the same.
+            Err(error) => (error.id(), Err(Lost::ForNow(error.to_string()))),
+        };
+        let Some(request) = self.under_way.remove(&id) else { return };
+        let verdict = match &result {
+            Ok(answer) => verdict::of(&request.parcel.url, answer, SystemTime::now()),
+            Err(Lost::ForNow(error)) => Verdict::Later(error.clone(), None),
+            Err(Lost::ForGood(error)) => Verdict::Refused(error.clone()),
+        };
+        if !matches!(verdict, Verdict::Later(..)) {
+            self.pace.succeed();
+        }
+        match verdict {
+            Verdict::Arrived => self.arrived(request, &result.unwrap_or_default()),
+            Verdict::Later(error, after) => {
+                self.is_gone = result.is_err();
+                self.failed(request, error, after);
+            }
+            Verdict::Divide(error) => self.divide(request, error),
+            Verdict::Refused(error) => self.refuse(request, error),
+        }
+        if self.waiting.is_empty() && self.under_way.is_empty() {
+            self.hurried = false;
+        }
+    }
+
+    fn arrived(&mut self, request: Waiting, answer: &Answer) {
+        let Waiting { parcel, file, .. } = request;
+        let response = match parcel.content {
+            Content::Protobuf => ExportResponse::decode(&answer.body).unwrap_or_default(),
+            Content::OtlpJson => ExportResponse::decode_json(&answer.body).unwrap_or_default(),
+            Content::Json => ExportResponse::default(),
+        };
+        let rejected = response.rejected.min(parcel.spans);
+        let arrived = parcel.spans - rejected;
+        if rejected > 0 {
+            self.say(&format!("{} rejected {rejected} spans: {}", parcel.url, response.message));
+        }
+        parcel.settle(|tally| {
+            tally.sent += arrived;
+            tally.failed += rejected;
+            if rejected > 0 {
+                tally.error = Some(response.message);
+            }
+        });
+        if let (Some(file), Some(spool)) = (file, &mut self.spool) {
+            spool.remove(&file);
+            self.replay_at = Instant::now() + REPLAY;
+            self.progress.update(|counts| counts.replayed += arrived);
+        }
+    }
+
+    fn failed(&mut self, mut request: Waiting, error: String, after: Option<Duration>) {
+        self.say(&error);
+        let jitter = crate::ids::span_id().to_int() as f64 / u64::MAX as f64;
+        self.pace.fail(Instant::now(), after, jitter);
+        // What is on disk stays there.
+        if request.file.is_some() {
+            return;
+        }
+        request.attempts += 1;
+        let has_disk = self.spool.is_some();
+        let gives_up = self.hurried && self.is_gone;
+        if gives_up {
+            self.put_all_away();
+        }
+        let tries = if has_disk { TRIES } else { TRIES_WITHOUT_DISK };
+        if request.attempts >= tries || (gives_up && has_disk) {
+            self.put_away(request, &error);
+        } else {
+            self.put_back(request);
+        }
+    }
+
+    /// Puts a request where it stood.
+    fn put_back(&mut self, request: Waiting) {
+        let at = self.waiting.partition_point(|waiting| waiting.number < request.number);
+        self.waiting.insert(at, request);
+    }
+
+    /// Puts a request on disk; where there is none, it is lost.
+    fn put_away(&mut self, request: Waiting, error: &str) {
+        let Waiting { parcel, file, .. } = request;
+        if file.is_some() {
+            return;
+        }
+        let put = self.spool.as_mut().map(|spool| spool.put(&parcel, SystemTime::now()));
+        match put {
+            Some(Ok(lost)) => {
+                parcel.settle(|tally| tally.spooled += parcel.spans);
+                self.count_lost(lost);
+            }
+            Some(Err(disk)) => {
+                let error = format!("{error}; and it cannot be kept on disk: {disk}");
+                self.say(&error);
+                parcel.settle(|tally| lose(tally, parcel.spans, error));
+            }
+            None => parcel.settle(|tally| lose(tally, parcel.spans, error.to_owned())),
+        }
+    }
+
+    /// Counts spans that were on disk for too long, or had to make room there.
+    fn count_lost(&self, lost: u64) {
+        if lost > 0 {
+            self.say(&format!("{lost} spans were on disk for too long, or made room for newer ones"));
+            self.progress.update(|counts| counts.dropped += lost);
+        }
+    }
+
+    /// Sends the halves by themselves, until the span that spoils them is alone.
+    fn divide(&mut self, request: Waiting, error: String) {
+        let Some([first, second]) = request.parcel.halves() else { return self.refuse(request, error) };
+        for half in [second, first] {
+            let half = Waiting { number: request.number, parcel: Arc::new(half), attempts: 0, file: None };
+            match request.file {
+                Some(_) => self.put_away(half, &error),
+                None => self.put_back(half),
+            }
+        }
+        if let (Some(file), Some(spool)) = (&request.file, &mut self.spool) {
+            spool.remove(file);
+        }
+    }
+
+    /// Sets aside what will never be taken.
+    fn refuse(&mut self, request: Waiting, mut error: String) {
+        let Waiting { parcel, file, .. } = request;
+        if let Some(spool) = &mut self.spool {
+            if parcel.spans == 1
+                && let Ok(path) = spool.set_aside(&parcel, SystemTime::now())
+            {
+                error = format!("{error}; the request is kept in {}", path.display());
+            }
+            if let Some(file) = &file {
+                spool.remove(file);
+                self.progress.update(|counts| counts.dropped += parcel.spans);
+            }
+        }
+        self.say(&error);
+        parcel.settle(|tally| lose(tally, parcel.spans, error));
+    }
+
+    /// Posts for a moment what is left, and puts the rest on disk.
+    async fn close(mut self) {
+        let deadline = Instant::now() + GRACE;
+        loop {
+            if !self.pace.is_away() {
+                self.start_new();
+            }
+            match timeout_at(deadline, self.tasks.join_next_with_id()).await {
+                Ok(Some(landed)) => self.land(landed),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        self.tasks.abort_all();
+        let mut left: Vec<_> = self.under_way.drain().map(|(_, request)| request).collect();
+        left.sort_by_key(|request| request.number);
+        left.extend(self.waiting.drain(..));
+        for request in left {
+            self.put_away(request, "the process ended before it could be sent");
+        }
+    }
+
+    /// [`start`](Self::start) without what is on disk, which stays for the next process.
+    fn start_new(&mut self) {
+        self.replay_at = Instant::now() + LOOK;
+        self.start();
+    }
+
+    fn say(&self, text: &str) {
+        self.said.say(&format!("destination {}: {text}", self.name));
+    }
+}
+
+fn lose(tally: &mut super::parcel::Tally, spans: u64, error: String) {
+    tally.failed += spans;
+    tally.error = Some(error);
+}
+
+#[cfg(test)]
+#[path = "post_tests.rs"]
+mod tests;
