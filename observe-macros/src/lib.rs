@@ -1,14 +1,24 @@
 //! The `#[observe]` attribute. Use it through `observe-ai`, which re-exports it as `observe::observe`.
 //!
-//! The stages: `args` reads what stands in the attribute, `function` the signature (the body stays tokens),
-//! `expand` writes the function anew.
+//! The stages: `args` reads what stands in the attribute, `function` the signature (the body stays tokens), `resolve` works
+//! out what the one says of the other, `expand` writes the function anew. `container` finds the functions of an `impl`
+//! block, a trait or a module.
 #![forbid(unsafe_code)]
 
 mod args;
+mod container;
 mod expand;
 mod function;
+mod resolve;
+#[cfg(test)]
+mod snapshots;
 
 use proc_macro::TokenStream;
+use proc_macro2::TokenStream as TokenStream2;
+use quote::quote;
+use syn::parse::Parser;
+
+use self::{container::Kind, function::Declared};
 
 /// Records every call of a function as a span: its arguments by name, what it returned, when, and how it ended.
 ///
@@ -30,8 +40,8 @@ use proc_macro::TokenStream;
 ///
 /// # Arguments
 ///
-/// All are optional. Expressions may use the function's arguments; they are evaluated once a call, and only while it
-/// is recorded.
+/// All are optional. Expressions may use the function's arguments; they are evaluated once a call, and only while
+/// recording is on.
 ///
 /// | | |
 /// |---|---|
@@ -45,28 +55,90 @@ use proc_macro::TokenStream;
 /// | `trace_id = expr` | a `TraceId` or `Option<TraceId>`: the trace to record in |
 /// | `parent = expr` | a `SpanId` or `Option<SpanId>`: the span to record under |
 /// | `skip(arg, ..)` `skip_all` | leaves arguments out |
+/// | `redact(arg, arg.field, ..)` | records `[redacted]` in the place of an argument or of something inside it |
+/// | `input = expr` | the input, in place of the arguments |
+/// | `output = \|ret\| expr` | the output, made of a reference to the value that was returned |
+/// | `err = false` | a returned `Err` is an output like any other value and fails nothing |
 /// | `capture_input = false` | records no arguments |
 /// | `capture_output = false` | records no return value; an `Err` still fails the span |
 /// | `crate = path` | where `observe` is found, if not at `::observe` |
 ///
+/// In `redact(arg.messages.content)` the names are those of the recorded JSON, whatever their case and underscores; a name
+/// is looked for in every element of an array, a number in its place alone. An argument that is not recorded as JSON is
+/// redacted whole. In `output = |ret| expr`, `ret` is what would be recorded: the value of an `Ok`; with `err = false` the
+/// whole `Result`. It runs when the function has returned, so of the arguments it can use those that are `Copy`.
+///
+/// # On an `impl` block, a trait or an inline module
+///
+/// The attribute stands for itself on every function in it that has a body and is not `const`. Its arguments are defaults:
+/// what a function says in its own `#[observe(..)]` replaces them. `#[observe(skip)]` leaves a function, an `impl` block or
+/// a module out.
+///
+/// ```ignore
+/// #[observe(as_type = "tool", skip(client))]
+/// impl Tools {
+///     pub fn search(&self, client: &Client, query: &str) -> Vec<Hit> { .. }
+///
+///     #[observe(as_type = "retriever")]
+///     pub async fn read(&self, client: &Client, page: Page) -> Result<String, Error> { .. }
+///
+///     #[observe(skip)]
+///     fn helper(&self) {}
+/// }
+/// ```
+///
+/// # Limits
+///
+/// - What a function returns under `#[track_caller]`, or as `impl Fn(..)`, is not recorded if it leaves by `return` or `?`.
+/// - The closure that an `async fn` returns as `impl Fn(&str)` must name the types of its arguments.
+/// - A `Serialize` or `Debug` that holds only for what is `'static` is passed over where the type of the argument names its
+///   lifetime (`View<'_>`); where the impl asks it of a type (`T: 'static`), the argument must be skipped.
+/// - A value in a lock (`Mutex`, `RwLock`) that is `Serialize` is recorded by its type's name: its lock may be held. What a
+///   `Serialize` of your own waits for, the call waits for: skip an argument whose lock the caller holds.
+/// - A function that is `async`, `dyn` or `try` by name, as edition 2015 allows, is left as it is.
+///
 /// With the feature `off` of `observe-ai` the attribute checks its arguments and leaves the function as it is.
 #[proc_macro_attribute]
 pub fn observe(args: TokenStream, item: TokenStream) -> TokenStream {
-    match function::parse(item.clone().into()) {
-        Ok(function) => match args::parse(args.into(), &function) {
-            Ok(_) if cfg!(feature = "off") => item.into(),
-            Ok(args) => expand::expand(&args, &function),
-            // The function stays, so that one mistake is one error.
-            Err(error) => {
-                let (error, item) = (error.into_compile_error(), proc_macro2::TokenStream::from(item));
-                quote::quote!(#error #item)
-            }
-        },
-        Err(function::Problem::Unreadable) => item.into(),
-        Err(function::Problem::Unfit(error)) => {
-            let (error, item) = (error.into_compile_error(), proc_macro2::TokenStream::from(item));
-            quote::quote!(#error #item)
+    observed(args.into(), item.into()).into()
+}
+
+/// The item with what records it. A mistake is an error beside the item, which stays: one mistake is one error.
+fn observed(args: TokenStream2, item: TokenStream2) -> TokenStream2 {
+    let item = function::ungrouped(item);
+    if args::is_skip(&args) {
+        return item;
+    }
+    match expanded(args, &item) {
+        Ok(_) if cfg!(feature = "off") => item,
+        Ok(Some(expanded)) => expanded,
+        Ok(None) => item,
+        Err(error) => {
+            let error = error.into_compile_error();
+            quote!(#error #item)
         }
     }
-    .into()
+}
+
+/// `None` for what is no Rust yet, as while someone types: the compiler and the editor see it unchanged.
+fn expanded(args: TokenStream2, item: &TokenStream2) -> syn::Result<Option<TokenStream2>> {
+    let given = args::parse(args)?;
+    Ok(match container::kind(item.clone()) {
+        Kind::Function => match function::read.parse2(item.clone()) {
+            Ok(Declared::Function(function)) => {
+                Some(expand::expand(&resolve::resolve(given, &function)?, &function))
+            }
+            Ok(Declared::Unfit(_, error)) => return Err(error),
+            Err(_) => None,
+        },
+        Kind::Container => match container::parse(item.clone()) {
+            Ok(container) => Some(container::expand(&container, &given)?),
+            Err(_) => None,
+        },
+        Kind::Other { word: Some(word), .. } => {
+            let text = "#[observe] stands on a function, an `impl` block, a trait or an inline module";
+            return Err(syn::Error::new_spanned(word, text));
+        }
+        Kind::Other { word: None, .. } => None,
+    })
 }

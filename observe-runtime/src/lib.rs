@@ -51,8 +51,8 @@ pub use span::{SpanHandle, TraceHandle, current_span, current_span_id, current_t
 #[doc(hidden)]
 pub mod __private {
     pub use crate::{
-        call::{AsyncCall, MaybeId, Place, Start, SyncCall, once},
-        capture::{probe, returned},
+        call::{AsyncCall, MaybeId, Place, Same, Start, SyncCall, once},
+        capture::{Family, Redacted, probe, probe_tied, returned},
         report::{say, say_once},
         site::Site,
         switch::is_on,

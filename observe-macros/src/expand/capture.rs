@@ -1,77 +1,115 @@
 //! The calls that capture values. Each finds its way by the value's type: see `observe_runtime`'s `capture::probe`.
 
-use proc_macro2::TokenStream;
-use quote::quote;
-use syn::{FnArg, Ident, Pat, Type, ext::IdentExt};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Lifetime, ext::IdentExt};
 
 use crate::{
-    args::{self, Args},
-    function::Function,
+    function::{Function, Returns},
+    resolve::{self, Args, Argument, Input, Output, Redaction},
 };
 
-/// The names under which arguments are captured.
-pub(super) fn names(args: &Args) -> impl Iterator<Item = String> {
-    args.captured.iter().map(|name| name.unraw().to_string())
+/// The names under which arguments are captured, as the elements of an array.
+pub(super) fn names(args: &Args) -> TokenStream {
+    let Input::Arguments(arguments) = &args.input else { return TokenStream::new() };
+    let name = |Argument { parameter, .. }: &Argument| {
+        let (name, cfgs) = (parameter.name.unraw().to_string(), &parameter.cfgs);
+        quote!(#(#cfgs)* #name,)
+    };
+    arguments.iter().map(name).collect()
 }
 
 /// The arguments, in the order of [`names`].
-pub(super) fn arguments(args: &Args, function: &Function) -> TokenStream {
+pub(super) fn arguments(args: &Args) -> TokenStream {
+    let Input::Arguments(arguments) = &args.input else { return TokenStream::new() };
     let krate = &args.krate;
-    let mut calls = TokenStream::new();
-    for name in &args.captured {
+    let lifetime = Lifetime::new("'__observe", Span::mixed_site());
+    let call = |Argument { parameter, redaction }: &Argument| {
+        let (name, cfgs) = (&parameter.name, parameter.attributes());
         // What a reference points to: the address of the parameter itself is then never taken, so that it can stay in
         // a register while nothing is recorded.
-        let value = if is_reference(function, name) { quote!(&*#name) } else { quote!(&#name) };
-        calls.extend(quote!(#krate::__private::probe(#value).argument(&mut __observe_start);));
-    }
-    calls
-}
-
-/// Whether the parameter `name` is written with a type that is a reference.
-fn is_reference(function: &Function, name: &Ident) -> bool {
-    function.signature.inputs.iter().any(|input| match input {
-        FnArg::Typed(input) => match (&*input.pat, &*input.ty) {
-            (Pat::Ident(pattern), Type::Reference(_)) => {
-                pattern.ident == *name && pattern.by_ref.is_none() && pattern.subpat.is_none()
+        let value = if parameter.is_reference() { quote!(&*#name) } else { quote!(&#name) };
+        let value = match redaction {
+            Redaction::Nothing => match parameter.tied(&lifetime) {
+                Some(ty) => {
+                    return quote_spanned! {Span::mixed_site()=>
+                        #(#cfgs)* #krate::__private::probe_tied::<
+                            dyn for<#lifetime> #krate::__private::Family<#lifetime, Of = #ty>, _,
+                        >(&#name).observe_argument(&mut __observe_start);
+                    };
+                }
+                None => value,
+            },
+            Redaction::Everything => quote!("[redacted]"),
+            Redaction::Fields(paths) => {
+                let paths = paths.iter().map(|path| path.join("."));
+                quote!(&#krate::__private::Redacted(#value, &[#(#paths),*]))
             }
-            _ => false,
-        },
-        FnArg::Receiver(_) => false,
-    })
+        };
+        quote_spanned! {Span::mixed_site()=>
+            #(#cfgs)* #krate::__private::probe(#value).observe_argument(&mut __observe_start);
+        }
+    };
+    arguments.iter().map(call).collect()
 }
 
 /// What the attribute's other arguments say of the span once it has begun.
-pub(super) fn extras(args: &Args) -> TokenStream {
-    let krate = &args.krate;
-    let name = args.name.as_ref().filter(|name| args::literal(name).is_none());
+pub(super) fn extras(args: &Args, call: &TokenStream) -> TokenStream {
+    let (krate, here) = (&args.krate, Span::mixed_site());
+    let name = args.name.as_ref().filter(|name| resolve::literal(name).is_none());
     let mut calls = TokenStream::new();
+    if let Input::Expr(expr) = &args.input {
+        calls.extend(
+            quote_spanned!(here=> #krate::__private::probe(&(#expr)).observe_input(&__observe_call);),
+        );
+    }
     for (method, expr) in
         [(quote!(name), name), (quote!(model), args.model.as_ref()), (quote!(version), args.version.as_ref())]
     {
         if let Some(expr) = expr {
-            calls.extend(quote!(__observe_call.#method(#expr);));
+            calls.extend(quote_spanned!(here=> #call::#method(&__observe_call, #expr);));
         }
     }
     for (name, expr) in &args.metadata {
-        calls.extend(quote!(#krate::__private::probe(&#expr).metadata(#name, &__observe_call);));
+        calls.extend(
+            quote_spanned!(here=> #krate::__private::probe(&(#expr)).observe_metadata(#name, &__observe_call);),
+        );
     }
     calls
 }
 
 /// The end of the span, by what the function returned.
-pub(super) fn outcome(args: &Args, function: &Function) -> TokenStream {
-    let krate = &args.krate;
-    if function.returns_unit() {
-        return quote!(__observe_call.returned_nothing(););
+pub(super) fn outcome(args: &Args, function: &Function, call: &TokenStream) -> TokenStream {
+    let (krate, here) = (&args.krate, Span::mixed_site());
+    let is_unit = matches!(function.returns(), Returns::Unit);
+    if is_unit && !matches!(args.output, Output::Closure(_)) {
+        return quote_spanned!(here=> #call::returned_nothing(&mut __observe_call););
     }
-    let output = if args.capture_output { quote!(output) } else { quote!(unseen) };
-    quote! {
-        if __observe_call.is_recording() {
+    let (parts, fail) = if args.errors_fail && !is_unit {
+        let parts = quote_spanned!(here=> #krate::__private::returned(&__observe_return).observe_parts());
+        (parts, quote_spanned!(here=> __observe_parts.1.observe_fail(&mut __observe_call);))
+    } else {
+        (quote_spanned!(here=> (#krate::__private::probe(&__observe_return),)), TokenStream::new())
+    };
+    let output = match &args.output {
+        Output::Value => quote_spanned!(here=> __observe_parts.0.observe_output(&mut __observe_call);),
+        Output::Nothing => quote_spanned!(here=> __observe_parts.0.observe_unseen(&mut __observe_call);),
+        Output::Closure(closure) => {
+            let closure = closure.to_token_stream();
+            quote_spanned! {here=>
+                if let ::core::option::Option::Some(__observe_view) = __observe_parts.0.observe_view(#closure) {
+                    #krate::__private::probe(&__observe_view).observe_output(&mut __observe_call);
+                }
+            }
+        }
+    };
+    quote_spanned! {here=>
+        if #call::is_recording(&__observe_call) {
             // Moved, so that a value whose address is never taken stays in registers while nothing is recorded.
             let __observe_return = __observe_return;
-            let __observe_parts = #krate::__private::returned(&__observe_return).parts();
-            __observe_parts.0.#output(&mut __observe_call);
-            __observe_parts.1.fail(&mut __observe_call);
+            let __observe_parts = #parts;
+            #output
+            #fail
             return __observe_return;
         }
     }

@@ -1,102 +1,129 @@
 //! The function anew: what it did, with a span around it.
+//!
+//! What is written here has names of its own, which those of the function cannot meet, and calls nothing by method syntax
+//! that a trait of the user's could answer.
 
+mod body;
 mod capture;
 
-use proc_macro2::{TokenStream, TokenTree};
-use quote::quote;
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
 
 use crate::{
-    args::{self, Args},
-    function::Function,
+    function::{Function, Returns},
+    resolve::{self, Args},
 };
 
 /// The function with its body inside a span.
 pub(crate) fn expand(args: &Args, function: &Function) -> TokenStream {
-    let Function { attributes, visibility, signature, .. } = function;
-    let krate = &args.krate;
-    let site = site(args, function);
-    let start = start(args);
-    let arguments = capture::arguments(args, function);
-    let mut extras = capture::extras(args);
-    if signature.asyncness.is_some() && !extras.is_empty() {
-        // The span is in force here: nothing may wait.
-        extras = quote!((|| { #extras })(););
-    }
-    let (call, run) = if signature.asyncness.is_some() {
-        (quote!(AsyncCall), run_async(args, function))
-    } else {
-        (quote!(SyncCall), run_sync(args, function))
+    let mut function = function.clone();
+    let attributes = body::attributes(&mut function);
+    let (krate, here) = (&args.krate, Span::mixed_site());
+    let is_async = function.signature.asyncness.is_some();
+    let call = match is_async {
+        true => quote!(#krate::__private::AsyncCall),
+        false => quote!(#krate::__private::SyncCall),
     };
-    quote! {
-        #(#attributes)*
-        #visibility #signature {
-            #site
-            let mut __observe_call = #krate::__private::#call::new();
-            if #krate::__private::is_on() {
-                let mut __observe_start = #krate::__private::Start::new();
-                if #start {
-                    #arguments
-                    __observe_call.enter(&mut __observe_start);
-                    #extras
-                }
+    let start = start(args, &function, &call);
+    let arguments = capture::arguments(args);
+    let mut extras = capture::extras(args, &call);
+    if is_async && !extras.is_empty() {
+        // The span is in force here: nothing may wait.
+        extras = quote_spanned!(here=> (|| { #extras })(););
+    }
+    let mut begin = quote_spanned! {here=>
+        if #krate::__private::is_on() {
+            let mut __observe_start = #krate::__private::Start::new();
+            if #start {
+                #arguments
+                #call::enter(&mut __observe_call, &mut __observe_start);
+                #extras
             }
+        }
+    };
+    let run = match is_async {
+        true => {
+            function.name_the_unnamed();
+            begin = body::unborrowed(&mut function, begin);
+            run_async(args, &function, &call)
+        }
+        false => run_sync(args, &mut function, &call),
+    };
+    let Function { visibility, defaultness, signature, .. } = &function;
+    quote_spanned! {here=>
+        #attributes
+        #visibility #defaultness #signature {
+            let mut __observe_call = #call::new();
+            #begin
             #run
         }
     }
 }
 
 /// The body of a function that runs to its end on one thread, and the end of its span.
-fn run_sync(args: &Args, function: &Function) -> TokenStream {
-    let krate = &args.krate;
-    let Function { body, .. } = function;
-    let outcome = capture::outcome(args, function);
-    if leaves_early(body.clone()) {
-        let edge = return_edge(function);
-        // The early return is what makes a call cheap that is not observed: its path needs nothing of the other's.
-        return quote! {
-            let __observe_body = #krate::__private::once(move || { #edge #body });
-            if !__observe_call.is_live() {
-                return __observe_body();
-            }
-            let __observe_return = __observe_body();
-            #outcome
-            __observe_return
-        };
+fn run_sync(args: &Args, function: &mut Function, call: &TokenStream) -> TokenStream {
+    let (krate, here) = (&args.krate, Span::mixed_site());
+    let stays = function.must_stay();
+    if stays || !body::leaves_early(function.body.stream()) {
+        return run_in_place(args, function, call, stays);
     }
-    // Without a closure: it would be a quarter of what the function costs to compile.
-    let ty = function.repeatable_return().map(|ty| quote!(: #ty));
-    quote! {
-        let __observe_return #ty = { #body };
+    function.name_the_unnamed();
+    let outcome = capture::outcome(args, function, call);
+    let (before, first) = body::type_of(function, krate);
+    let body = body::block(function, &first);
+    if let Returns::Never = function.returns() {
+        return quote_spanned!(here=> #krate::__private::once(move || -> ! #body)());
+    }
+    // The early return is what makes a call cheap that is not observed: its path needs nothing of the other's.
+    quote_spanned! {here=>
+        #before
+        let __observe_body = #krate::__private::once(move || #body);
+        if !#call::is_live(&__observe_call) {
+            return __observe_body();
+        }
+        let __observe_return = __observe_body();
         #outcome
         __observe_return
     }
+}
+
+/// The same without a closure, which would be a quarter of what the function costs to compile.
+fn run_in_place(args: &Args, function: &Function, call: &TokenStream, stays: bool) -> TokenStream {
+    let (krate, here, body) = (&args.krate, Span::mixed_site(), &function.body);
+    let run = match function.returns() {
+        Returns::Never => return quote!(#body),
+        // What nobody can name is not looked at either.
+        Returns::Hidden if stays => return quote!(#body),
+        Returns::Hidden => {
+            let (before, _) = body::type_of(function, krate);
+            quote_spanned!(here=> #before let __observe_return = #krate::__private::Same::is(__observe_same, #body);)
+        }
+        Returns::Unit => quote_spanned!(here=> let __observe_return: () = #body;),
+        Returns::Named(ty) => quote_spanned!(here=> let __observe_return: #ty = #body;),
+    };
+    let outcome = capture::outcome(args, function, call);
+    quote_spanned!(here=> #run #outcome __observe_return)
 }
 
 /// The same for a function that is polled.
-fn run_async(args: &Args, function: &Function) -> TokenStream {
-    let Function { body, .. } = function;
-    let (edge, outcome) = (return_edge(function), capture::outcome(args, function));
-    quote! {
-        let __observe_body = ::core::pin::pin!(async move { #edge #body });
-        let __observe_return = __observe_call.run(__observe_body).await;
+fn run_async(args: &Args, function: &Function, call: &TokenStream) -> TokenStream {
+    let (krate, here) = (&args.krate, Span::mixed_site());
+    let (before, first) = body::type_of(function, krate);
+    let body = body::block(function, &first);
+    let run = quote_spanned! {here=>
+        #before
+        let __observe_body = ::core::pin::pin!(async move #body);
+    };
+    if let Returns::Never = function.returns() {
+        return quote_spanned!(here=> #run #call::run(&mut __observe_call, __observe_body).await);
+    }
+    let outcome = capture::outcome(args, function, call);
+    quote_spanned! {here=>
+        #run
+        let __observe_return = #call::run(&mut __observe_call, __observe_body).await;
         #outcome
         __observe_return
     }
-}
-
-/// Whether a body may return before its end: by `return`, by `?`, or inside a macro, of which nobody knows.
-fn leaves_early(body: TokenStream) -> bool {
-    let mut after_name = false;
-    body.into_iter().any(|token| {
-        let leaves = match &token {
-            TokenTree::Ident(name) => name == "return",
-            TokenTree::Punct(sign) => sign.as_char() == '?' || (sign.as_char() == '!' && after_name),
-            TokenTree::Group(group) => leaves_early(group.stream()),
-            TokenTree::Literal(_) => false,
-        };
-        after_name = matches!(token, TokenTree::Ident(_));
-        leaves
-    })
 }
 
 /// The static that describes the function.
@@ -104,23 +131,27 @@ fn site(args: &Args, function: &Function) -> TokenStream {
     let (krate, span_type, level) = (&args.krate, &args.span_type, &args.level);
     let own_name = function.name();
     let names = capture::names(args);
-    let name = args.name.as_ref().and_then(args::literal).unwrap_or_else(|| own_name.clone());
-    quote! {
+    let name = args.name.as_ref().and_then(resolve::literal).unwrap_or_else(|| own_name.clone());
+    let path = match &function.owner {
+        Some(owner) => format!("::{owner}::{own_name}"),
+        None => format!("::{own_name}"),
+    };
+    quote_spanned! {Span::mixed_site()=>
         static __OBSERVE_SITE: #krate::__private::Site = #krate::__private::Site::new(
             #name,
             #krate::__private::SpanType::#span_type,
             #krate::__private::Level::#level,
-            ::core::concat!(::core::module_path!(), "::", #own_name),
+            ::core::concat!(::core::module_path!(), #path),
             ::core::file!(),
             ::core::line!(),
-            &[#(#names),*],
+            &[#names],
         );
     }
 }
 
 /// Places the span; whether arguments are wanted.
-fn start(args: &Args) -> TokenStream {
-    let krate = &args.krate;
+fn start(args: &Args, function: &Function, call: &TokenStream) -> TokenStream {
+    let (krate, here, site) = (&args.krate, Span::mixed_site(), site(args, function));
     let mut place = TokenStream::new();
     for (method, expr) in [
         (quote!(trace_id), &args.trace_id),
@@ -129,26 +160,14 @@ fn start(args: &Args) -> TokenStream {
         (quote!(user), &args.user),
     ] {
         if let Some(expr) = expr {
-            place.extend(quote!(.#method(#expr)));
+            place.extend(quote_spanned!(here=> .#method(#expr)));
         }
     }
-    place.extend(args.tags.iter().map(|tag| quote!(.tag(#tag))));
+    place.extend(args.tags.iter().map(|tag| quote_spanned!(here=> .tag(#tag))));
+    let at = quote_spanned!(here=> &mut __observe_call, &mut __observe_start, { #site &__OBSERVE_SITE });
     if place.is_empty() {
-        quote!(__observe_call.start(&mut __observe_start, &__OBSERVE_SITE))
+        quote_spanned!(here=> #call::start(#at))
     } else {
-        quote!(__observe_call.start_at(&mut __observe_start, &__OBSERVE_SITE, &#krate::__private::Place::new() #place))
-    }
-}
-
-/// Never taken, but tells the compiler the type of the body before it reads it, so that `?` and literals are inferred
-/// and type errors are reported as they would be without the attribute.
-fn return_edge(function: &Function) -> TokenStream {
-    let Some(ty) = function.repeatable_return() else { return TokenStream::new() };
-    quote! {
-        #[allow(unreachable_code, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
-        if false {
-            let __observe_never: #ty = loop {};
-            return __observe_never;
-        }
+        quote_spanned!(here=> #call::start_at(#at, &#krate::__private::Place::new() #place))
     }
 }

@@ -16,7 +16,7 @@ pub use self::{
     sync::SyncCall,
 };
 
-use std::{fmt, mem::ManuallyDrop, sync::Arc};
+use std::{fmt, marker::PhantomData, mem::ManuallyDrop, sync::Arc};
 
 use observe_model::{Failure, SpanId};
 use observe_wire::journal::entry::{self, Ending, Field, Kind};
@@ -228,6 +228,13 @@ pub trait Call {
         self.leave();
     }
 
+    /// Makes `value` the input.
+    fn input<T: Serialize + ?Sized>(&self, value: &T) {
+        if let Some(span) = self.span() {
+            change(span, Field::Input, |draft| capture::put(draft, value));
+        }
+    }
+
     /// Adds metadata.
     fn metadata<T: Serialize + ?Sized>(&self, key: &str, value: &T) {
         if let Some(span) = self.span() {
@@ -330,3 +337,37 @@ use outcomes;
 pub fn once<R, F: FnOnce() -> R>(body: F) -> F {
     body
 }
+
+/// A type that has no name: what one function returns, told to the compiler for the body inside it.
+#[derive(Debug)]
+pub struct Same<T>(PhantomData<fn() -> T>);
+
+impl<T> Same<T> {
+    /// Of whichever type it turns out to be.
+    #[inline]
+    #[expect(clippy::new_without_default, reason = "only the macro makes it")]
+    pub fn new() -> Self {
+        Self(PhantomData)
+    }
+
+    /// The value, which is of the type.
+    #[inline]
+    pub fn is(self, value: T) -> T {
+        value
+    }
+
+    /// A value of the type. Never called.
+    pub fn never(self) -> T {
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+impl<T> Clone for Same<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Same<T> {}

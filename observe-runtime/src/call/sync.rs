@@ -5,7 +5,7 @@ use std::{fmt, mem::ManuallyDrop};
 use observe_model::SpanId;
 use observe_wire::journal::entry::{Ending, Field};
 
-use super::{Call, Place, Slot, Start, end_with_text, outcomes};
+use super::{Call, Place, Slot, Start, end, end_with_text, outcomes};
 use crate::{context, panic_text, site::Site};
 
 /// An observed call on this thread. Dropped before its end, it was unwound through.
@@ -21,7 +21,12 @@ impl SyncCall {
     #[inline(never)]
     fn unwound(&mut self) {
         if let Some(span) = self.live.span() {
-            end_with_text(span, Ending::Panicked, &panic_text::last());
+            if std::thread::panicking() {
+                end_with_text(span, Ending::Panicked, &panic_text::last());
+            } else {
+                // The body is in its own function and left it early.
+                end(span, Ending::Returned, |_| false);
+            }
         }
         self.live.leave();
     }

@@ -16,6 +16,7 @@
 //! - **Long strings.** Over 256 bytes they are copied as they are, as the segment [`RAW`], length (`u32`,
 //!   little-endian), bytes, which [`render`](observe_wire::journal::render::render) turns into a JSON string. The size cap counts them
 //!   as they lie here.
+//! - **Locks.** What serde would wait for, as a `Mutex`, is the name of its type: its caller may hold it. See [`locks`].
 //! - **Failure.** A value whose `Serialize` fails becomes `{"$error":"<message>"}`, the message cut to 200 bytes. A
 //!   failure inside it that its `Serialize` swallows counts too, since half a value may have been written. An error's
 //!   message, and raw JSON handed over as a `Display`, are the only things allocated here.
@@ -27,11 +28,15 @@
 mod compound;
 mod error;
 mod key;
+mod locks;
 mod serializer;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::{self, Display, Write};
+use std::{
+    any::type_name,
+    fmt::{self, Display, Write},
+};
 
 use serde::{Serialize, ser::Error as _};
 
@@ -97,7 +102,7 @@ pub(crate) fn capture<S: Sink, T: Serialize + ?Sized>(value: &T, sink: &mut S, l
         outcome: Outcome::default(),
         failure: None,
     };
-    match value.serialize(&mut writer) {
+    match writer.value(value) {
         Ok(()) if writer.failure.is_none() => writer.outcome,
         result => writer.conclude(start, result),
     }
@@ -231,9 +236,15 @@ impl<S: Sink> Writer<'_, S> {
     /// Writes what `value` prints as a string with its quotes; `seen` is shown the pieces.
     fn display<T: Display + ?Sized>(&mut self, value: &T, seen: impl FnMut(&str)) -> Done {
         self.sink.put_array([b'"']);
-        let mut pieces = Pieces { writer: &mut *self, seen, dropped: 0 };
-        let printed = write!(pieces, "{value}");
-        let dropped = pieces.dropped;
+        let mut pieces = Pieces { writer: &mut *self, seen, dropped: 0, depth: 0 };
+        let mut printed = write!(pieces, "{value}");
+        let (dropped, depth) = (pieces.dropped, pieces.depth);
+        if depth > DEEPEST_TEXT {
+            // The error was ours.
+            printed = Ok(());
+            self.outcome.cut.get_or_insert(Cut::Depth);
+            self.sink.put("…[too deep]".as_bytes());
+        }
         if dropped > 0 {
             self.outcome.cut.get_or_insert(Cut::Size);
             text::put_cut_mark(dropped, |piece| self.sink.put(piece));
@@ -319,6 +330,15 @@ impl<S: Sink> Writer<'_, S> {
         self.sink.put(b"\"$cut: too deep\"");
     }
 
+    /// Serialises a value, unless that would be to wait for a lock.
+    #[inline(always)]
+    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+        if locks::waits::<T>() {
+            return self.display(&format_args!("<{}>", type_name::<T>()), |_| {});
+        }
+        value.serialize(self)
+    }
+
     /// Serialises what a `Some` or a newtype holds.
     #[inline]
     fn layer<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
@@ -327,7 +347,7 @@ impl<S: Sink> Writer<'_, S> {
             return Ok(());
         }
         self.layers -= 1;
-        let result = value.serialize(&mut *self);
+        let result = self.value(value);
         self.layers += 1;
         result
     }
@@ -354,15 +374,33 @@ impl<S: Sink> Writer<'_, S> {
     }
 }
 
+/// Brackets within each other from which on a text is cut: whoever writes it calls itself as deep.
+const DEEPEST_TEXT: usize = 256;
+
 /// Takes a `Display`'s pieces until the cap is reached, and counts the rest.
 struct Pieces<'a, 's, S, F> {
     writer: &'a mut Writer<'s, S>,
     seen: F,
     dropped: usize,
+    /// Brackets that are open.
+    depth: usize,
 }
 
 impl<S: Sink, F: FnMut(&str)> Write for Pieces<'_, '_, S, F> {
     fn write_str(&mut self, piece: &str) -> fmt::Result {
+        if self.depth > DEEPEST_TEXT {
+            return Err(fmt::Error);
+        }
+        for byte in piece.bytes() {
+            match byte {
+                b'(' | b'[' | b'{' => self.depth += 1,
+                b')' | b']' | b'}' => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        if self.depth > DEEPEST_TEXT {
+            return Err(fmt::Error);
+        }
         (self.seen)(piece);
         let head = if self.dropped > 0 { "" } else { text::prefix_within(piece, self.writer.left()) };
         text::escape(head.as_bytes(), |bytes| self.writer.sink.put(bytes));

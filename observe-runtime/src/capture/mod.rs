@@ -7,12 +7,16 @@ mod error;
 mod json;
 mod probe;
 mod redact;
+mod redacted;
 mod text;
+mod tied;
 
 #[cfg(feature = "otlp")]
 pub(crate) use error::chain;
 pub(crate) use error::{ByRef, failure};
 pub use probe::{probe, returned};
+pub use redacted::Redacted;
+pub use tied::{Family, probe_tied};
 
 use std::{
     any::Any,

@@ -76,22 +76,29 @@ macro_rules! captured {
     ($value:ident => $written:expr) => {
         /// Writes the next argument.
         #[inline]
-        pub fn argument(&self, start: &mut Start) {
+        pub fn observe_argument(&self, start: &mut Start) {
             if let Some($value) = self.value() {
                 start.argument($written);
             }
         }
 
+        /// Makes it the input, in place of the arguments.
+        pub fn observe_input(&self, call: &impl Call) {
+            if let Some($value) = self.value() {
+                call.input($written);
+            }
+        }
+
         /// Ends the span with it, if there is a value.
         #[inline]
-        pub fn output(&self, call: &mut impl Call) {
+        pub fn observe_output(&self, call: &mut impl Call) {
             if let Some($value) = self.value() {
                 call.returned($written);
             }
         }
 
         /// Adds it to the metadata.
-        pub fn metadata(&self, key: &str, call: &impl Call) {
+        pub fn observe_metadata(&self, key: &str, call: &impl Call) {
             if let Some($value) = self.value() {
                 call.metadata(key, $written);
             }
@@ -99,9 +106,15 @@ macro_rules! captured {
     };
 }
 
-impl<T: ?Sized> Probe<'_, T> {
+impl<'a, T: ?Sized> Probe<'a, T> {
+    /// What `make` makes of it, if there is a value.
+    #[inline]
+    pub fn observe_view<V>(&self, make: impl FnOnce(&'a T) -> V) -> Option<V> {
+        self.value().map(make)
+    }
+
     /// Ends the span without it, if there is a value.
-    pub fn unseen(&self, call: &mut impl Call) {
+    pub fn observe_unseen(&self, call: &mut impl Call) {
         if self.value().is_some() {
             call.returned_nothing();
         }
@@ -110,17 +123,20 @@ impl<T: ?Sized> Probe<'_, T> {
 
 impl Probe<'_, ()> {
     /// Writes the next argument, a null.
-    pub fn argument(&self, start: &mut Start) {
+    pub fn observe_argument(&self, start: &mut Start) {
         start.argument(&());
     }
 
+    /// Leaves the input out.
+    pub fn observe_input(&self, _call: &impl Call) {}
+
     /// Ends the span without output.
-    pub fn output(&self, call: &mut impl Call) {
-        self.unseen(call);
+    pub fn observe_output(&self, call: &mut impl Call) {
+        self.observe_unseen(call);
     }
 
     /// Adds a null to the metadata.
-    pub fn metadata(&self, key: &str, call: &impl Call) {
+    pub fn observe_metadata(&self, key: &str, call: &impl Call) {
         call.metadata(key, &());
     }
 }
@@ -165,7 +181,7 @@ macro_rules! fails {
         }
 
         /// Ends the span with it, if there is one.
-        pub fn fail(&self, call: &mut impl Call) {
+        pub fn observe_fail(&self, call: &mut impl Call) {
             if let Some(failure) = self.failure() {
                 call.failed(&failure);
             }
@@ -203,7 +219,7 @@ pub struct NoProblem;
 impl NoProblem {
     /// Nothing.
     #[inline]
-    pub fn fail(&self, _call: &mut impl Call) {}
+    pub fn observe_fail(&self, _call: &mut impl Call) {}
 }
 
 /// A returned value.
@@ -225,7 +241,7 @@ impl<'a, T> Deref for Returned<'a, T> {
 impl<'a, T, E> Returned<'a, Result<T, E>> {
     /// The value and the error, one of which there is.
     #[inline]
-    pub fn parts(&self) -> (Probe<'a, T>, Problem<'a, E>) {
+    pub fn observe_parts(&self) -> (Probe<'a, T>, Problem<'a, E>) {
         let result = self.0.0;
         (Probe::new(result.as_ref().ok()), Problem::new(result.as_ref().err()))
     }
@@ -234,7 +250,7 @@ impl<'a, T, E> Returned<'a, Result<T, E>> {
 impl<'a, T> Plain<'a, T> {
     /// The value, and that there is no error.
     #[inline]
-    pub fn parts(&self) -> (Probe<'a, T>, NoProblem) {
+    pub fn observe_parts(&self) -> (Probe<'a, T>, NoProblem) {
         (Probe::new(Some(self.0)), NoProblem)
     }
 }
@@ -298,11 +314,11 @@ mod tests {
 
     #[test]
     fn only_a_result_has_an_error() {
-        let (value, error) = returned(&Ok::<i32, ()>(1)).parts();
+        let (value, error) = returned(&Ok::<i32, ()>(1)).observe_parts();
         assert_eq!((value.value(), error.value()), (Some(&1), None));
-        let (value, error) = returned(&Err::<(), _>("no")).parts();
+        let (value, error) = returned(&Err::<(), _>("no")).observe_parts();
         assert_eq!((value.value(), error.value()), (None, Some(&"no")));
-        let (value, NoProblem) = returned(&Some(1)).parts();
+        let (value, NoProblem) = returned(&Some(1)).observe_parts();
         assert_eq!(value.value(), Some(&Some(1)));
     }
 }

@@ -64,7 +64,7 @@ impl<'a, 's, S: Sink> Array<'a, 's, S> {
         self.writer.sink.put_array([if self.state == State::First { b'[' } else { b',' }]);
         self.state = State::Rest;
         self.written += 1;
-        match value.serialize(&mut *self.writer) {
+        match self.writer.value(value) {
             Ok(()) => Ok(()),
             Err(error) => self.writer.settle(error),
         }
@@ -148,7 +148,7 @@ impl<'a, 's, S: Sink> Object<'a, 's, S> {
 
     #[inline(always)]
     fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-        match value.serialize(&mut *self.writer) {
+        match self.writer.value(value) {
             Ok(()) => Ok(()),
             Err(error) => self.writer.settle(error),
         }
@@ -208,7 +208,7 @@ where
     } else if writer.full() {
         writer.outcome.cut.get_or_insert(Cut::Size);
         writer.sink.put(b"\"$cut\"");
-    } else if let Err(error) = value.serialize(&mut *writer) {
+    } else if let Err(error) = writer.value(value) {
         writer.settle(error)?;
     }
     writer.sink.put_array([b'}']);

@@ -1,0 +1,4 @@
+#[observe]
+pub fn add(a: u32, b: u32) -> u32 {
+    a + b
+}

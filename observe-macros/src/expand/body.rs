@@ -1,0 +1,122 @@
+//! The user's body, so that it does what it did: same type, same order of drops, same edition.
+
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use quote::{quote, quote_spanned};
+use syn::Attribute;
+
+use crate::function::{Function, Returns};
+
+/// The body in its own braces, which say by which edition's rules its temporaries are dropped. What stands before it
+/// makes the closure or the async block around it own the arguments whole, the last one first: that is the order in which
+/// it drops them.
+pub(super) fn block(function: &Function, first: &TokenStream) -> Group {
+    let keep = function.owned().into_iter().rev().map(|parameter| {
+        let (cfgs, name) = (parameter.attributes(), parameter.name);
+        quote_spanned!(Span::mixed_site()=> #(#cfgs)* let _ = &#name;)
+    });
+    let body = function.body.stream();
+    let mut block = Group::new(Delimiter::Brace, quote!(#(#keep)* #first #body));
+    block.set_span(function.body.span());
+    block
+}
+
+/// What looks at the arguments of an `async fn`, so that they are moved through a scope of its own: an argument that was
+/// ever borrowed in the scope of the function would be kept there until the end, beside the body that it was moved to.
+pub(super) fn unborrowed(function: &mut Function, looks: TokenStream) -> TokenStream {
+    let owned = function.take_mut();
+    if owned.is_empty() {
+        return looks;
+    }
+    let names: Vec<_> = owned.iter().map(|(_, name)| name).collect();
+    let bindings = owned.iter().map(|(mutability, name)| quote!(#mutability #name));
+    quote_spanned! {Span::mixed_site()=>
+        let (#(#bindings,)*) = {
+            let (#(#names,)*) = (#(#names,)*);
+            #looks
+            (#(#names,)*)
+        };
+    }
+}
+
+/// Whether a body may return before its end: by `return`, by `?`, or inside a macro, of which nobody knows.
+pub(super) fn leaves_early(body: TokenStream) -> bool {
+    let mut after_name = false;
+    body.into_iter().any(|token| {
+        let leaves = match &token {
+            TokenTree::Ident(name) => name == "return",
+            TokenTree::Punct(sign) => sign.as_char() == '?' || (sign.as_char() == '!' && after_name),
+            TokenTree::Group(group) => leaves_early(group.stream()),
+            TokenTree::Literal(_) => false,
+        };
+        after_name = matches!(token, TokenTree::Ident(_));
+        leaves
+    })
+}
+
+/// How the compiler learns the type of the body before it reads it, so that `?`, literals and closures are inferred and
+/// type errors are reported as they would be without the attribute: something that comes before the body, and something
+/// in it that is never reached.
+pub(super) fn type_of(function: &Function, krate: &TokenStream) -> (TokenStream, TokenStream) {
+    let here = Span::mixed_site();
+    let never = |value: TokenStream| {
+        quote_spanned! {here=>
+            #[allow(unreachable_code, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
+            if false {
+                #value
+            }
+        }
+    };
+    let of_type = |ty: TokenStream| {
+        never(quote_spanned! {here=>
+            let __observe_never: #ty = loop {};
+            return __observe_never;
+        })
+    };
+    match function.returns() {
+        Returns::Unit => (TokenStream::new(), of_type(quote!(()))),
+        Returns::Named(ty) => (TokenStream::new(), of_type(quote!(#ty))),
+        Returns::Never => (TokenStream::new(), TokenStream::new()),
+        // The type has no name: it is taken from what the function returns.
+        Returns::Hidden => {
+            let edge = never(quote_spanned!(here=> return #krate::__private::Same::never(__observe_same);));
+            let same = quote_spanned!(here=> let __observe_same = #krate::__private::Same::new(););
+            (quote!(#same #edge), edge)
+        }
+    }
+}
+
+/// The function's attributes, as they are for a function whose body is another. What `#![..]` said in it, `#[..]` says of
+/// it. What was expected may not happen any more: an argument that is captured is used.
+pub(super) fn attributes(function: &mut Function) -> TokenStream {
+    let mut attributes = TokenStream::new();
+    for attribute in &function.attributes {
+        attributes.extend(allowed(attribute));
+    }
+    let mut rest = function.body.stream().into_iter().peekable();
+    let mut body = TokenStream::new();
+    while let Some(token) = rest.next() {
+        let is_inner = matches!(&token, TokenTree::Punct(sign) if sign.as_char() == '#')
+            && matches!(rest.peek(), Some(TokenTree::Punct(sign)) if sign.as_char() == '!');
+        if !is_inner {
+            body.extend([token]);
+            break;
+        }
+        rest.next();
+        attributes.extend([Some(token), rest.next()].into_iter().flatten());
+    }
+    body.extend(rest);
+    let mut braces = Group::new(Delimiter::Brace, body);
+    braces.set_span(function.body.span());
+    function.body = braces;
+    attributes
+}
+
+fn allowed(attribute: &Attribute) -> TokenStream {
+    match &attribute.meta {
+        syn::Meta::List(list) if list.path.is_ident("expect") => {
+            let tokens = &list.tokens;
+            quote!(#[allow(#tokens)])
+        }
+        _ => quote!(#attribute),
+    }
+}

@@ -1,0 +1,25 @@
+//! `#[observe]` in a crate of edition 2021.
+#![deny(warnings)]
+#![cfg(test)]
+
+#[path = "../drops.rs"]
+mod drops;
+#[path = "../drops_async.rs"]
+mod drops_async;
+
+#[test]
+fn futures_drop_what_they_hold_in_the_order_of_the_plain_ones() {
+    recording();
+    drops_async::futures_drop_what_they_hold_in_the_order_of_the_plain_ones();
+}
+
+#[test]
+fn arguments_and_locals_are_dropped_in_the_order_of_the_plain_function() {
+    recording();
+    drops::arguments_and_locals_are_dropped_in_the_order_of_the_plain_function();
+}
+
+fn recording() {
+    static GUARD: std::sync::OnceLock<observe::Guard> = std::sync::OnceLock::new();
+    GUARD.get_or_init(|| observe::builder().destination(observe::destination::Memory::new()).init());
+}

@@ -1,0 +1,37 @@
+//! `#[observe]` in a crate of edition 2024.
+#![deny(warnings)]
+#![cfg(test)]
+
+#[path = "../drops.rs"]
+mod drops;
+#[path = "../drops_async.rs"]
+mod drops_async;
+
+#[test]
+fn futures_drop_what_they_hold_in_the_order_of_the_plain_ones() {
+    recording();
+    drops_async::futures_drop_what_they_hold_in_the_order_of_the_plain_ones();
+}
+
+/// What borrows from a local is dropped before it in this edition only.
+#[observe::observe]
+fn tail_that_borrows_a_local(n: u8) -> usize {
+    let cell = std::cell::RefCell::new(vec![n]);
+    cell.borrow().len()
+}
+
+#[test]
+fn temporaries_of_the_tail_are_dropped_before_locals() {
+    assert_eq!(tail_that_borrows_a_local(1), 1);
+}
+
+#[test]
+fn arguments_and_locals_are_dropped_in_the_order_of_the_plain_function() {
+    recording();
+    drops::arguments_and_locals_are_dropped_in_the_order_of_the_plain_function();
+}
+
+fn recording() {
+    static GUARD: std::sync::OnceLock<observe::Guard> = std::sync::OnceLock::new();
+    GUARD.get_or_init(|| observe::builder().destination(observe::destination::Memory::new()).init());
+}
