@@ -38,7 +38,7 @@ BARS = {
 HELD = {
     ("observe_disabled", "sync"): 24,
     ("observe_disabled", "async"): 55,
-    ("observe_unsampled", "sync"): 40,
+    ("observe_unsampled", "sync"): 42,
     ("observe_unsampled", "async"): 70,
     ("observe_encode", "sync"): 920,
     ("observe_encode", "async"): 930,

@@ -279,8 +279,9 @@ pub(crate) fn settled() -> Context {
 /// Whether what runs now belongs to a trace that is not recorded.
 #[inline(always)]
 pub(crate) fn is_unsampled() -> bool {
-    // One test for most calls.
-    current().flags & (UNSAMPLED | GUARDED) != 0 && is_unsampled_or_guarded()
+    // One test for most calls, and one more for those of an ordinary trace that is left out.
+    let flags = current().flags;
+    flags & (UNSAMPLED | GUARDED) != 0 && (flags == UNSAMPLED || is_unsampled_or_guarded())
 }
 
 #[cold]

@@ -91,7 +91,7 @@ pub(crate) struct Outcome {
 /// Writes `value` to the sink as JSON. If the value panics, the caller truncates the sink; nothing else is left behind.
 #[inline]
 pub(crate) fn capture<S: Sink, T: Serialize + ?Sized>(value: &T, sink: &mut S, limits: Limits) -> Outcome {
-    let start = sink.len();
+    let start = sink.mark();
     let mut writer = Writer {
         end: start.saturating_add(limits.bytes),
         sink,

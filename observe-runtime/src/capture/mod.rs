@@ -139,7 +139,12 @@ impl Sink for Draft {
 
     #[inline(always)]
     fn len(&self) -> usize {
-        if self.is_full() { usize::MAX } else { self.mark() }
+        if self.is_full() { usize::MAX } else { Draft::mark(self) }
+    }
+
+    #[inline(always)]
+    fn mark(&self) -> usize {
+        Draft::mark(self)
     }
 
     fn truncate(&mut self, len: usize) {

@@ -23,7 +23,12 @@ pub(crate) trait Sink {
     /// Bytes written to this entry so far.
     fn len(&self) -> usize;
 
-    /// Goes back to an earlier `len`.
+    /// [`len`](Sink::len), also where there is no more room.
+    fn mark(&self) -> usize {
+        self.len()
+    }
+
+    /// Goes back to an earlier `mark`.
     fn truncate(&mut self, len: usize);
 
     /// Appends a few bytes whose number the compiler knows: no call to `memcpy`.
@@ -151,7 +156,8 @@ fn up_to_four(value: usize) -> ([u8; 4], usize) {
     if value < 10 {
         return ([b'0' + value as u8, 0, 0, 0], 1);
     }
-    let ([a, b], [c, d]) = (PAIRS[value / 100 % 100], PAIRS[value % 100]);
+    let [a, b] = PAIRS.get(value / 100).copied().unwrap_or_default();
+    let [c, d] = PAIRS[value % 100];
     match value {
         10..100 => ([c, d, 0, 0], 2),
         100..1000 => ([b, c, d, 0], 3),
