@@ -10,7 +10,7 @@ use syn::{
     spanned::Spanned,
 };
 
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "as_type",
     "capture_input",
     "capture_output",
@@ -27,6 +27,7 @@ const KEYS: [&str; 20] = [
     "session",
     "skip",
     "skip_all",
+    "stream",
     "tags",
     "trace_id",
     "user",
@@ -66,7 +67,7 @@ pub(crate) struct Entry {
 
 #[derive(Clone)]
 pub(crate) enum Value {
-    /// `skip_all`
+    /// `skip_all` `stream`
     Nothing,
     /// `name = expr` and the like
     Expr(Expr),
@@ -170,7 +171,7 @@ fn contradiction(one: &Entry, other: &Entry) -> Option<String> {
 fn value(key: &Ident, input: ParseStream<'_>) -> syn::Result<Value> {
     let word = key.to_string();
     match word.as_str() {
-        "skip_all" => return Ok(Value::Nothing),
+        "skip_all" | "stream" => return Ok(Value::Nothing),
         "skip" | "redact" => return places(key, input).map(Value::Places),
         word if !KEYS.contains(&word) => {
             return Err(unknown(key.span(), "argument", word, KEYS.into_iter()));

@@ -38,6 +38,30 @@ use self::{container::Kind, function::Declared};
 /// and the text of `e` with its sources. A panic ends it with an error too and goes on unwinding. A future that is
 /// dropped before it finished ends its span *cancelled*.
 ///
+/// # Futures, streams and iterators
+///
+/// A function that returns one, `async` or not, is observed until nothing more comes of what it returned, which is in
+/// the span at every poll and every `next`, and nowhere between:
+///
+/// ```ignore
+/// #[observe]                                              // ["Hel", "lo"], with the time until "Hel"
+/// async fn chat(&self, prompt: &str) -> Result<impl Stream<Item = Result<String, Error>>, Error> { .. }
+///
+/// #[observe]                                              // as an `async fn` would be
+/// fn call(&self, request: Request) -> BoxFuture<'_, Reply> { .. }
+/// ```
+///
+/// The items of a stream or iterator are the output, an array of as many as the capture limit allows; the last element
+/// says how many were left out. The first item's time is kept. An `Err` among them fails the span. Dropped before its
+/// end, the span is *abandoned*.
+///
+/// Recognised are `impl Future`, `impl Stream` and `impl Iterator`, unless another bound asks for a trait that the observed
+/// value would lack (it has the marker traits, `Clone`, `Debug`, and what iterators and streams are besides), and their
+/// boxed trait objects under any alias, also inside `Result` and `Option`. The value of a named type is recorded as it is.
+/// A boxed one whose type names a type parameter without a lifetime (`BoxStream<'a, T>` without `T: 'a`) is left alone.
+/// With `stream`, the attribute takes your word that it can be observed: a further trait behind `impl` holds for every
+/// stream, the type parameter lives long enough.
+///
 /// # Arguments
 ///
 /// All are optional. Expressions may use the function's arguments; they are evaluated once a call, and only while
@@ -60,6 +84,7 @@ use self::{container::Kind, function::Declared};
 /// | `output = \|ret\| expr` | the output, made of a reference to the value that was returned |
 /// | `err = false` | a returned `Err` is an output like any other value and fails nothing |
 /// | `capture_input = false` | records no arguments |
+/// | `stream` | what is returned is a stream or an iterator, although it is not recognised as one |
 /// | `capture_output = false` | records no return value; an `Err` still fails the span |
 /// | `crate = path` | where `observe` is found, if not at `::observe` |
 ///

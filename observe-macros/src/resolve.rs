@@ -6,7 +6,7 @@ use syn::{Expr, ExprClosure, ExprLit, Ident, Lit};
 
 use crate::{
     args::{Entry, Given, Place, Value, unknown},
-    function::{Function, Parameter},
+    function::{Function, Parameter, Returns},
 };
 
 /// The attribute's arguments, worked out.
@@ -30,6 +30,8 @@ pub(crate) struct Args {
     pub(crate) output: Output,
     /// Whether a returned `Err` is a failure.
     pub(crate) errors_fail: bool,
+    /// What is returned is a stream or an iterator, whatever it looks like.
+    pub(crate) stream: bool,
 }
 
 /// What is captured of the arguments.
@@ -81,6 +83,7 @@ pub(crate) fn resolve(given: Given, function: &Function) -> syn::Result<Args> {
         input: Input::Arguments(arguments.collect()),
         output: Output::Value,
         errors_fail: true,
+        stream: false,
     };
     let known: Vec<String> = function.parameters().iter().map(|p| p.name.to_string()).collect();
     for entry in given.0 {
@@ -88,6 +91,10 @@ pub(crate) fn resolve(given: Given, function: &Function) -> syn::Result<Args> {
             && !entry.inherited
         {
             exist(places, &known)?;
+        }
+        if entry.key == "stream" && matches!(function.returns(), Returns::Unit | Returns::Never) {
+            let text = "`stream` stands on a function that returns a stream or an iterator";
+            return Err(syn::Error::new(entry.key.span(), text));
         }
         args.set(entry);
     }
@@ -126,6 +133,7 @@ impl Args {
             ("metadata", Value::Map(entries)) => self.metadata = entries,
             ("err", Value::Bool(fails)) => self.errors_fail = fails,
             ("capture_output", Value::Bool(false)) => self.output = Output::Nothing,
+            ("stream", _) => self.stream = true,
             ("skip_all", _) | ("capture_input", Value::Bool(false)) => {
                 self.input = Input::Arguments(Vec::new());
             }

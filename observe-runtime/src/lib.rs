@@ -51,8 +51,11 @@ pub use span::{SpanHandle, TraceHandle, current_span, current_span_id, current_t
 #[doc(hidden)]
 pub mod __private {
     pub use crate::{
-        call::{AsyncCall, MaybeId, Place, Same, Start, SyncCall, once},
-        capture::{Family, Redacted, probe, probe_tied, returned},
+        call::{
+            AsBoxed, AsFuture, AsIterator, AsStream, AsyncCall, InOption, InResult, Later, MaybeId, Now,
+            Place, Same, Start, SyncCall, is_recording, once,
+        },
+        capture::{Family, Redacted, probe, probe_tied, problem, returned},
         report::{say, say_once},
         site::Site,
         switch::is_on,

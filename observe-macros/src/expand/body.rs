@@ -4,6 +4,7 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::Attribute;
 
+use super::returned::{self, Later};
 use crate::function::{Function, Returns};
 
 /// The body in its own braces, which say by which edition's rules its temporaries are dropped. What stands before it
@@ -56,7 +57,11 @@ pub(super) fn leaves_early(body: TokenStream) -> bool {
 /// How the compiler learns the type of the body before it reads it, so that `?`, literals and closures are inferred and
 /// type errors are reported as they would be without the attribute: something that comes before the body, and something
 /// in it that is never reached.
-pub(super) fn type_of(function: &Function, krate: &TokenStream) -> (TokenStream, TokenStream) {
+pub(super) fn type_of(
+    function: &Function,
+    later: Option<&Later>,
+    krate: &TokenStream,
+) -> (TokenStream, TokenStream) {
     let here = Span::mixed_site();
     let never = |value: TokenStream| {
         quote_spanned! {here=>
@@ -76,6 +81,11 @@ pub(super) fn type_of(function: &Function, krate: &TokenStream) -> (TokenStream,
         Returns::Unit => (TokenStream::new(), of_type(quote!(()))),
         Returns::Named(ty) => (TokenStream::new(), of_type(quote!(#ty))),
         Returns::Never => (TokenStream::new(), TokenStream::new()),
+        // What the function returns is of another type than the body.
+        Returns::Hidden if later.is_some_and(Later::is_opaque) => match returned::repeatable(function) {
+            Some(ty) => (TokenStream::new(), of_type(quote!(#ty))),
+            None => (TokenStream::new(), TokenStream::new()),
+        },
         // The type has no name: it is taken from what the function returns.
         Returns::Hidden => {
             let edge = never(quote_spanned!(here=> return #krate::__private::Same::never(__observe_same);));

@@ -80,37 +80,68 @@ pub(super) fn extras(args: &Args, call: &TokenStream) -> TokenStream {
 
 /// The end of the span, by what the function returned.
 pub(super) fn outcome(args: &Args, function: &Function, call: &TokenStream) -> TokenStream {
-    let (krate, here) = (&args.krate, Span::mixed_site());
+    let here = Span::mixed_site();
     let is_unit = matches!(function.returns(), Returns::Unit);
     if is_unit && !matches!(args.output, Output::Closure(_)) {
         return quote_spanned!(here=> #call::returned_nothing(&mut __observe_call););
     }
+    let is_recording = quote_spanned!(here=> #call::is_recording(&__observe_call));
+    value(args, is_unit, &is_recording, &quote_spanned!(here=> &mut __observe_call))
+}
+
+/// The same by what came out of a future, a stream or an iterator; `__observe_call` is a reference to what records it.
+pub(super) fn outcome_of_later(args: &Args) -> TokenStream {
+    let (krate, here) = (&args.krate, Span::mixed_site());
+    let is_recording = quote_spanned!(here=> #krate::__private::is_recording(&*__observe_call));
+    value(args, false, &is_recording, &quote_spanned!(here=> &mut *__observe_call))
+}
+
+/// What is said to `call` of `__observe_return`.
+fn value(args: &Args, is_unit: bool, is_recording: &TokenStream, call: &TokenStream) -> TokenStream {
+    let (krate, here) = (&args.krate, Span::mixed_site());
     let (parts, fail) = if args.errors_fail && !is_unit {
         let parts = quote_spanned!(here=> #krate::__private::returned(&__observe_return).observe_parts());
-        (parts, quote_spanned!(here=> __observe_parts.1.observe_fail(&mut __observe_call);))
+        (parts, quote_spanned!(here=> __observe_parts.1.observe_fail(#call);))
     } else {
         (quote_spanned!(here=> (#krate::__private::probe(&__observe_return),)), TokenStream::new())
     };
     let output = match &args.output {
-        Output::Value => quote_spanned!(here=> __observe_parts.0.observe_output(&mut __observe_call);),
-        Output::Nothing => quote_spanned!(here=> __observe_parts.0.observe_unseen(&mut __observe_call);),
+        Output::Value => quote_spanned!(here=> __observe_parts.0.observe_output(#call);),
+        Output::Nothing => quote_spanned!(here=> __observe_parts.0.observe_unseen(#call);),
         Output::Closure(closure) => {
             let closure = closure.to_token_stream();
             quote_spanned! {here=>
                 if let ::core::option::Option::Some(__observe_view) = __observe_parts.0.observe_view(#closure) {
-                    #krate::__private::probe(&__observe_view).observe_output(&mut __observe_call);
+                    #krate::__private::probe(&__observe_view).observe_output(#call);
                 }
             }
         }
     };
     quote_spanned! {here=>
-        if #call::is_recording(&__observe_call) {
+        if #is_recording {
             // Moved, so that a value whose address is never taken stays in registers while nothing is recorded.
             let __observe_return = __observe_return;
             let __observe_parts = #parts;
             #output
             #fail
             return __observe_return;
+        }
+    }
+}
+
+/// The end of a span whose future, stream or iterator did not come to be, for `__observe_error`.
+pub(super) fn failure(args: &Args) -> TokenStream {
+    let (krate, here) = (&args.krate, Span::mixed_site());
+    let end = match (args.errors_fail, &args.output) {
+        (true, _) => quote_spanned!(here=> problem(__observe_error).observe_fail(&mut *__observe_call)),
+        (false, Output::Nothing) => {
+            quote_spanned!(here=> probe(__observe_error).observe_unseen(&mut *__observe_call))
+        }
+        (false, _) => quote_spanned!(here=> probe(__observe_error).observe_output(&mut *__observe_call)),
+    };
+    quote_spanned! {here=>
+        if #krate::__private::is_recording(&*__observe_call) {
+            #krate::__private::#end;
         }
     }
 }

@@ -5,10 +5,12 @@
 
 mod body;
 mod capture;
+mod returned;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 
+use self::returned::Later;
 use crate::{
     function::{Function, Returns},
     resolve::{self, Args},
@@ -63,52 +65,72 @@ pub(crate) fn expand(args: &Args, function: &Function) -> TokenStream {
 /// The body of a function that runs to its end on one thread, and the end of its span.
 fn run_sync(args: &Args, function: &mut Function, call: &TokenStream) -> TokenStream {
     let (krate, here) = (&args.krate, Span::mixed_site());
-    let stays = function.must_stay();
-    if stays || !body::leaves_early(function.body.stream()) {
-        return run_in_place(args, function, call, stays);
+    let later = Later::of(args, function);
+    if let Some(body) = later.as_ref().and_then(|later| returned::in_its_box(args, function, later)) {
+        return body;
+    }
+    let later = later.filter(|later| later.outlives || args.stream);
+    let (stays, leaves) = (function.must_stay(), body::leaves_early(function.body.stream()));
+    if stays || !leaves {
+        let unseen = stays && (leaves || later.is_none());
+        return run_in_place(args, function, later.as_ref(), call, unseen);
     }
     function.name_the_unnamed();
-    let outcome = capture::outcome(args, function, call);
-    let (before, first) = body::type_of(function, krate);
+    let finish = returned::finish(args, function, later.as_ref(), call);
+    let (before, first) = body::type_of(function, later.as_ref(), krate);
     let body = body::block(function, &first);
     if let Returns::Never = function.returns() {
         return quote_spanned!(here=> #krate::__private::once(move || -> ! #body)());
     }
     // The early return is what makes a call cheap that is not observed: its path needs nothing of the other's.
-    quote_spanned! {here=>
-        #before
-        let __observe_body = #krate::__private::once(move || #body);
+    let early = quote_spanned! {here=>
         if !#call::is_live(&__observe_call) {
             return __observe_body();
         }
+    };
+    let early = if later.is_some_and(|later| later.is_opaque()) { TokenStream::new() } else { early };
+    quote_spanned! {here=>
+        #before
+        let __observe_body = #krate::__private::once(move || #body);
+        #early
         let __observe_return = __observe_body();
-        #outcome
-        __observe_return
+        #finish
     }
 }
 
-/// The same without a closure, which would be a quarter of what the function costs to compile.
-fn run_in_place(args: &Args, function: &Function, call: &TokenStream, stays: bool) -> TokenStream {
+/// The same without a closure, which would be a quarter of what the function costs to compile. What nobody can name is
+/// `unseen` where the compiler must take it from nothing but the body.
+fn run_in_place(
+    args: &Args,
+    function: &Function,
+    later: Option<&Later>,
+    call: &TokenStream,
+    unseen: bool,
+) -> TokenStream {
     let (krate, here, body) = (&args.krate, Span::mixed_site(), &function.body);
     let run = match function.returns() {
         Returns::Never => return quote!(#body),
-        // What nobody can name is not looked at either.
-        Returns::Hidden if stays => return quote!(#body),
+        Returns::Hidden if unseen => return quote!(#body),
+        Returns::Hidden if later.is_some_and(Later::is_opaque) => {
+            let ty = returned::repeatable(function).map(|ty| quote!(: #ty));
+            quote_spanned!(here=> let __observe_return #ty = #body;)
+        }
         Returns::Hidden => {
-            let (before, _) = body::type_of(function, krate);
+            let (before, _) = body::type_of(function, later, krate);
             quote_spanned!(here=> #before let __observe_return = #krate::__private::Same::is(__observe_same, #body);)
         }
         Returns::Unit => quote_spanned!(here=> let __observe_return: () = #body;),
         Returns::Named(ty) => quote_spanned!(here=> let __observe_return: #ty = #body;),
     };
-    let outcome = capture::outcome(args, function, call);
-    quote_spanned!(here=> #run #outcome __observe_return)
+    let finish = returned::finish(args, function, later, call);
+    quote_spanned!(here=> #run #finish)
 }
 
 /// The same for a function that is polled.
 fn run_async(args: &Args, function: &Function, call: &TokenStream) -> TokenStream {
     let (krate, here) = (&args.krate, Span::mixed_site());
-    let (before, first) = body::type_of(function, krate);
+    let later = Later::of(args, function).filter(|later| later.outlives || args.stream);
+    let (before, first) = body::type_of(function, later.as_ref(), krate);
     let body = body::block(function, &first);
     let run = quote_spanned! {here=>
         #before
@@ -117,12 +139,11 @@ fn run_async(args: &Args, function: &Function, call: &TokenStream) -> TokenStrea
     if let Returns::Never = function.returns() {
         return quote_spanned!(here=> #run #call::run(&mut __observe_call, __observe_body).await);
     }
-    let outcome = capture::outcome(args, function, call);
+    let finish = returned::finish(args, function, later.as_ref(), call);
     quote_spanned! {here=>
         #run
         let __observe_return = #call::run(&mut __observe_call, __observe_body).await;
-        #outcome
-        __observe_return
+        #finish
     }
 }
 

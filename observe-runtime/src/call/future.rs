@@ -24,13 +24,13 @@ use crate::{
 /// synchronous call's does. Only a body that has to wait takes it along.
 #[derive(Debug)]
 pub struct AsyncCall {
-    live: Slot,
+    pub(super) live: Slot,
 }
 
 /// What a future that waits takes along.
 #[derive(Debug)]
 pub(super) struct Away {
-    ambient: Ambient,
+    pub(super) ambient: Ambient,
     /// Set while the body is polled; stays set if that unwinds.
     polled: bool,
 }

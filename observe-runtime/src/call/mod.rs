@@ -1,20 +1,31 @@
 //! One observed call, as the macro drives it: place it ([`Place`]), capture its arguments ([`Start`]), run it
-//! ([`SyncCall`], [`AsyncCall`]), capture what it returned.
+//! ([`SyncCall`], [`AsyncCall`]), capture what it returned. A future, stream or iterator that it returned goes on inside
+//! the call ([`Later`]).
 //!
 //! What the expansion calls is inlined where the compiler optimises, and never `always`: without optimisation that would be
 //! a copy for it to compile at every annotated function.
 
+mod boxed;
+mod deferred;
 mod future;
+mod going;
+mod items;
+mod iterator;
+mod later;
 mod place;
 mod start;
+mod stream;
 mod sync;
 
 pub use self::{
     future::AsyncCall,
+    later::{AsBoxed, AsFuture, AsIterator, AsStream, InOption, InResult, Later, Now, is_recording},
     place::{MaybeId, Place},
     start::Start,
     sync::SyncCall,
 };
+
+use self::{future::Away, going::Going, items::Items};
 
 use std::{fmt, marker::PhantomData, mem::ManuallyDrop, sync::Arc};
 
@@ -22,7 +33,6 @@ use observe_model::{Failure, SpanId};
 use observe_wire::journal::entry::{self, Ending, Field, Kind};
 use serde::Serialize;
 
-use self::future::Away;
 use crate::{
     capture, clock,
     context::{self, Context, Stamp},

@@ -11,7 +11,7 @@ use crate::{context, panic_text, site::Site};
 /// An observed call on this thread. Dropped before its end, it was unwound through.
 #[derive(Debug)]
 pub struct SyncCall {
-    live: Slot,
+    pub(super) live: Slot,
 }
 
 impl SyncCall {

@@ -14,7 +14,7 @@ mod tied;
 #[cfg(feature = "otlp")]
 pub(crate) use error::chain;
 pub(crate) use error::{ByRef, failure};
-pub use probe::{probe, returned};
+pub use probe::{probe, problem, returned};
 pub use redacted::Redacted;
 pub use tied::{Family, probe_tied};
 
@@ -49,11 +49,16 @@ pub(crate) fn set_limit(bytes: usize) {
     LIMIT.store(bytes, Ordering::Relaxed);
 }
 
+/// How many bytes of one value are captured.
+pub(crate) fn limit() -> usize {
+    LIMIT.load(Ordering::Relaxed)
+}
+
 /// Writes `value` as JSON to the draft. Whatever goes wrong in it costs this value only.
 #[inline]
 pub(crate) fn put<T: Serialize + ?Sized>(draft: &mut Draft, value: &T) {
     let before = draft.mark();
-    let limits = Limits { bytes: LIMIT.load(Ordering::Relaxed), ..Limits::default() };
+    let limits = Limits { bytes: limit(), ..Limits::default() };
     match catch_unwind(AssertUnwindSafe(|| json::capture(value, draft, limits))) {
         Ok(Outcome { raw, .. }) => {
             if raw {
@@ -95,7 +100,7 @@ pub(crate) fn append<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) -> b
 
 /// `value` as JSON text, redacted and bounded like any other; null if it fails.
 pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Json {
-    let limits = Limits { bytes: LIMIT.load(Ordering::Relaxed), ..Limits::default() };
+    let limits = Limits { bytes: limit(), ..Limits::default() };
     let mut bytes = Vec::new();
     let captured =
         journal::unrecorded(|| catch_unwind(AssertUnwindSafe(|| json::capture(value, &mut bytes, limits))));

@@ -212,6 +212,12 @@ impl<T: ?Sized> ByTypeName<'_, T> {
     fails!(_error => text_alone(format!("<{}>", type_name::<T>())));
 }
 
+/// The error behind `error`, for the method that its type allows.
+#[inline(always)]
+pub fn problem<T: ?Sized>(error: &T) -> Problem<'_, T> {
+    Problem::new(Some(error))
+}
+
 /// What stands for the error of a value that is no `Result`.
 #[derive(Debug)]
 pub struct NoProblem;

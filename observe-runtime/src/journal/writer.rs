@@ -251,6 +251,20 @@ impl Draft {
         pool::wrote();
     }
 
+    /// Appends what `write` puts to `bytes` and leaves no entry: for what is recorded later. Whether it holds raw segments;
+    /// `None` if there was no room for it, or an entry is being written.
+    pub(crate) fn aside(bytes: &mut Vec<u8>, write: impl FnOnce(&mut Self)) -> Option<bool> {
+        let quickly = Self::begin_quickly::<0>(Kind::Change, 0);
+        let mut draft = quickly.or_else(|| Self::begin::<0>(Kind::Change, 0).ok())?;
+        write(&mut draft);
+        let payload = if draft.full { None } else { draft.tail.pending().get(HEADER..) };
+        let is_written = payload.map(|payload| bytes.extend_from_slice(payload)).is_some();
+        let is_raw = draft.flags & entry::RAW != 0;
+        draft.tail.rewind(0);
+        draft.keep();
+        is_written.then_some(is_raw)
+    }
+
     /// Keeps the chunk for the thread's next entry.
     #[inline(always)]
     pub(crate) fn keep(self) {

@@ -118,6 +118,10 @@ fn end<'a>(span: &mut Span<'a>, entry: &Entry<'a>) {
         }
         Some(Ending::Error | Ending::Panicked) => fail(span, payload.and_then(value)),
         Some(Ending::Cancelled) => span.status = Status::Cancelled,
+        Some(Ending::Abandoned) => {
+            span.status = Status::Abandoned;
+            span.output = payload.map(text);
+        }
     }
 }
 

@@ -157,13 +157,17 @@ pub enum Ending {
     Panicked = 3,
     /// Its future was dropped before it finished.
     Cancelled = 4,
+    /// Its stream or iterator was dropped before its end; the payload is the output so far.
+    Abandoned = 5,
 }
 
 impl Ending {
     #[inline]
     /// The variant of this byte.
     pub fn of(byte: u8) -> Option<Self> {
-        [Self::Returned, Self::Error, Self::Panicked, Self::Cancelled].into_iter().find(|e| *e as u8 == byte)
+        [Self::Returned, Self::Error, Self::Panicked, Self::Cancelled, Self::Abandoned]
+            .into_iter()
+            .find(|e| *e as u8 == byte)
     }
 }
 

@@ -1,0 +1,220 @@
+//! Telling a returned future, stream or iterator from every other value, so that its span stays open.
+//!
+//! The macro wraps what was returned in [`Later`] and calls `observe_finish`. The compiler takes the inherent method where
+//! there is something to come, and that of [`Now`] for every other type; nothing is asked of the user's types.
+
+use std::{convert::Infallible, marker::PhantomData};
+
+use super::{AsyncCall, Call, Going, SyncCall};
+
+/// Whether an output of `call` is wanted.
+#[inline]
+pub fn is_recording(call: &impl Call) -> bool {
+    call.span().is_some()
+}
+
+/// A call whose body has run.
+pub trait Detach {
+    /// The call as it goes on outside its body; this one is over.
+    fn detach(&mut self) -> Going;
+}
+
+impl Detach for SyncCall {
+    #[inline]
+    fn detach(&mut self) -> Going {
+        Going::of(&mut self.live)
+    }
+}
+
+impl Detach for AsyncCall {
+    #[inline]
+    fn detach(&mut self) -> Going {
+        Going::of(&mut self.live)
+    }
+}
+
+impl Detach for Going {
+    #[inline]
+    fn detach(&mut self) -> Going {
+        std::mem::replace(self, Self::none())
+    }
+}
+
+/// By its trait: the signature says `impl Future`.
+#[derive(Debug)]
+pub struct AsFuture;
+
+/// By its trait: the signature says `impl Stream`.
+#[derive(Debug)]
+pub struct AsStream;
+
+/// By its trait: the signature says `impl Iterator`.
+#[derive(Debug)]
+pub struct AsIterator;
+
+/// By its type: one of the boxed trait objects, under whatever alias.
+#[derive(Debug)]
+pub struct AsBoxed;
+
+/// The value of an `Ok`.
+#[derive(Debug)]
+pub struct InResult<K>(PhantomData<K>);
+
+/// The value of a `Some`.
+#[derive(Debug)]
+pub struct InOption<K>(PhantomData<K>);
+
+/// A value that something is still to come out of.
+pub trait Defer<K>: Sized {
+    /// What records it: the call of a future, the items of a stream.
+    type Call;
+    /// What comes out: the future's value, an item.
+    type Value;
+}
+
+/// The same with what is to be done when something has come out.
+pub trait DeferWith<K, O>: Defer<K> {
+    /// The observed value.
+    type Deferred;
+    /// Lets `call` go on for as long as something comes.
+    fn defer(self, call: Going, capture: bool, outcome: O) -> Self::Deferred;
+}
+
+/// What a function returned.
+#[derive(Debug)]
+pub struct Later<K, T> {
+    value: T,
+    /// Whether what comes out is wanted.
+    capture: bool,
+    kind: PhantomData<K>,
+}
+
+impl<K, T> Later<K, T> {
+    /// `value`, to be looked at as the kind `K`.
+    #[inline]
+    pub fn new(value: T, capture: bool) -> Self {
+        Self { value, capture, kind: PhantomData }
+    }
+}
+
+impl<K, T: Defer<K>> Later<K, T> {
+    /// Tells the compiler what comes out, as the signature does.
+    #[inline]
+    pub fn observe_expecting<V>(self) -> Self
+    where
+        T: Defer<K, Value = V>,
+    {
+        self
+    }
+
+    /// Lets the call go on.
+    #[inline]
+    pub fn observe_finish<C: Detach, U, O>(self, call: &mut C, outcome: O) -> T::Deferred
+    where
+        O: Fn(&mut T::Call, T::Value) -> U,
+        T: DeferWith<K, O>,
+    {
+        self.value.defer(call.detach(), self.capture, outcome)
+    }
+}
+
+impl<K, T: Defer<K>, E> Later<InResult<K>, Result<T, E>> {
+    /// Tells the compiler what comes out, as the signature does.
+    #[inline]
+    pub fn observe_expecting<V>(self) -> Self
+    where
+        T: Defer<K, Value = V>,
+    {
+        self
+    }
+
+    /// Lets the call go on, or fail.
+    #[inline]
+    pub fn observe_finish_result<C: Detach, U, O>(
+        self,
+        call: &mut C,
+        outcome: O,
+        failure: impl FnOnce(&mut C, &E),
+    ) -> Result<T::Deferred, E>
+    where
+        O: Fn(&mut T::Call, T::Value) -> U,
+        T: DeferWith<K, O>,
+    {
+        match self.value {
+            Ok(value) => Ok(value.defer(call.detach(), self.capture, outcome)),
+            Err(error) => {
+                failure(call, &error);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl<K, T: Defer<K>> Later<InOption<K>, Option<T>> {
+    /// Tells the compiler what comes out, as the signature does.
+    #[inline]
+    pub fn observe_expecting<V>(self) -> Self
+    where
+        T: Defer<K, Value = V>,
+    {
+        self
+    }
+
+    /// Lets the call go on, if there is anything to come.
+    #[inline]
+    pub fn observe_finish<C: Detach, U, O>(self, call: &mut C, outcome: O) -> Option<T::Deferred>
+    where
+        O: Fn(&mut T::Call, T::Value) -> U,
+        T: DeferWith<K, O>,
+    {
+        let mut call = call.detach();
+        match self.value {
+            Some(value) => Some(value.defer(call, self.capture, outcome)),
+            None => {
+                if self.capture {
+                    call.returned(&());
+                } else {
+                    Call::returned_nothing(&mut call);
+                }
+                None
+            }
+        }
+    }
+}
+
+/// Every other value: the call is over.
+pub trait Now<T>: Sized {
+    /// Nothing comes out.
+    #[inline]
+    fn observe_expecting<V>(self) -> Self {
+        self
+    }
+
+    /// Records the value.
+    fn observe_finish<C, U, O: FnOnce(&mut C, T) -> U>(self, call: &mut C, outcome: O) -> U;
+
+    /// Records the value.
+    fn observe_finish_result<C, U, O: FnOnce(&mut C, T) -> U>(
+        self,
+        call: &mut C,
+        outcome: O,
+        failure: impl FnOnce(&mut C, &Infallible),
+    ) -> U;
+}
+
+impl<K, T> Now<T> for Later<K, T> {
+    #[inline]
+    fn observe_finish<C, U, O: FnOnce(&mut C, T) -> U>(self, call: &mut C, outcome: O) -> U {
+        outcome(call, self.value)
+    }
+
+    #[inline]
+    fn observe_finish_result<C, U, O: FnOnce(&mut C, T) -> U>(
+        self,
+        call: &mut C,
+        outcome: O,
+        _failure: impl FnOnce(&mut C, &Infallible),
+    ) -> U {
+        outcome(call, self.value)
+    }
+}
