@@ -5,6 +5,7 @@
 
 mod body;
 mod capture;
+mod items;
 mod returned;
 
 use proc_macro2::{Span, TokenStream};
@@ -47,7 +48,7 @@ pub(crate) fn expand(args: &Args, function: &Function) -> TokenStream {
         true => {
             function.name_the_unnamed();
             begin = body::unborrowed(&mut function, begin);
-            run_async(args, &function, &call)
+            run_async(args, &mut function, &call)
         }
         false => run_sync(args, &mut function, &call),
     };
@@ -76,11 +77,12 @@ fn run_sync(args: &Args, function: &mut Function, call: &TokenStream) -> TokenSt
         return run_in_place(args, function, later.as_ref(), call, unseen);
     }
     function.name_the_unnamed();
+    let items = items::take(function);
     let finish = returned::finish(args, function, later.as_ref(), call);
     let (before, first) = body::type_of(function, later.as_ref(), krate);
     let body = body::block(function, &first);
     if let Returns::Never = function.returns() {
-        return quote_spanned!(here=> #krate::__private::once(move || -> ! #body)());
+        return quote_spanned!(here=> #items #krate::__private::once(move || -> ! #body)());
     }
     // The early return is what makes a call cheap that is not observed: its path needs nothing of the other's.
     let early = quote_spanned! {here=>
@@ -91,7 +93,7 @@ fn run_sync(args: &Args, function: &mut Function, call: &TokenStream) -> TokenSt
     let early = if later.is_some_and(|later| later.is_opaque()) { TokenStream::new() } else { early };
     quote_spanned! {here=>
         #before
-        let __observe_body = #krate::__private::once(move || #body);
+        let __observe_body = { #items #krate::__private::once(move || #body) };
         #early
         let __observe_return = __observe_body();
         #finish
@@ -127,14 +129,15 @@ fn run_in_place(
 }
 
 /// The same for a function that is polled.
-fn run_async(args: &Args, function: &Function, call: &TokenStream) -> TokenStream {
+fn run_async(args: &Args, function: &mut Function, call: &TokenStream) -> TokenStream {
     let (krate, here) = (&args.krate, Span::mixed_site());
+    let items = items::take(function);
     let later = Later::of(args, function).filter(|later| later.outlives || args.stream);
     let (before, first) = body::type_of(function, later.as_ref(), krate);
     let body = body::block(function, &first);
     let run = quote_spanned! {here=>
         #before
-        let __observe_body = ::core::pin::pin!(async move #body);
+        let __observe_body = ::core::pin::pin!({ #items async move #body });
     };
     if let Returns::Never = function.returns() {
         return quote_spanned!(here=> #run #call::run(&mut __observe_call, __observe_body).await);
