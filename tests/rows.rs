@@ -32,7 +32,7 @@ fn every_test_that_a_row_names_exists() {
                 fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{row}: {file}: {error}"));
             let Some(at) = source.find(&format!("fn {name}(")) else { panic!("{row}: no test {test}") };
             // The attribute stands right above, other attributes aside.
-            let mut above = source[..at].lines().rev().take_while(|line| !line.trim().is_empty());
+            let mut above = source[..at].trim_end().lines().rev().take_while(|line| !line.trim().is_empty());
             assert!(above.any(|line| line.contains("test")), "{row}: {test} is no test");
         }
     }
