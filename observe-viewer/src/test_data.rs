@@ -53,8 +53,8 @@ pub(crate) fn fill(store: &mut impl Store) {
     store.write_records(&shop(), &records()).unwrap();
 }
 
-/// Two scores of each kind of target and two metrics, about the failing trace and its session.
-fn records() -> [Record; 4] {
+/// Two scores and two metrics of a span of the failing trace, a score of that trace and one of its session.
+fn records() -> [Record; 6] {
     let span_id = Some(SpanId::from_seed("support/7 1 complete"));
     let target = Target { trace_id: Some(failing_trace()), span_id, session: Some("support/7".into()) };
     let at = Timestamp(NOON + 120_000 * MS);
@@ -75,10 +75,20 @@ fn records() -> [Record; 4] {
         value: 32.0,
         unit: Some("chars".into()),
         tags: vec!["chat".into()],
-        target,
+        target: target.clone(),
         at,
     };
+    let whole = Target { span_id: None, ..target };
+    let session = Target { trace_id: None, ..whole.clone() };
     [
+        Record::Score(Score { id: "score-3".into(), target: session, ..score.clone() }),
+        Record::Score(Score {
+            id: "score-4".into(),
+            name: "verdict".into(),
+            value: "half right".into(),
+            target: whole,
+            ..score.clone()
+        }),
         Record::Score(Score { id: "score-2".into(), value: true.into(), ..score.clone() }),
         Record::Score(score),
         Record::Metric(Metric { id: "metric-2".into(), ..metric.clone() }),

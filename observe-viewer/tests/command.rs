@@ -85,15 +85,29 @@ fn a_trace_is_a_tree_that_says_what_failed() {
     let fixture = Fixture::filled();
     let id = test_data::failing_trace().to_string();
     let tree = fixture.stdout(&["trace", &id]);
-    let lines: Vec<_> = tree.lines().skip(3).collect();
+    let lines: Vec<_> = tree.lines().skip(4).collect();
+    assert_eq!(tree.lines().nth(2), Some("scores: verdict half right"), "{tree}");
     assert!(tree.lines().nth(1).unwrap().ends_with("  ! 3 spans dropped"), "{tree}");
     assert!(lines[0].starts_with("✓ assist") && lines[0].contains("  ! 3 spans dropped here  "), "{tree}");
     assert!(lines[1].starts_with("├─ ✓ find_orders"), "{tree}");
     assert!(lines[2].starts_with("├─ ✗ change_address") && lines[2].contains("250 ms"), "{tree}");
     assert!(lines[2].ends_with("address service refused: unknown street"), "{tree}");
     assert!(lines[3].starts_with("└─ ✓ complete"), "{tree}");
+    assert_eq!(lines[4..], ["     quality true · quality 0.5"], "{tree}");
     let json: Value = serde_json::from_str(&fixture.stdout(&["trace", &id, "--json"])).unwrap();
     assert_eq!(json["spans"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn a_trace_says_what_was_said_of_it_and_why_its_spans_failed() {
+    let tree = Fixture::filled().stdout(&["trace", &test_data::running_trace().to_string()]);
+    let lines: Vec<_> = tree.lines().collect();
+    assert!(lines[0].starts_with("index_catalogue  … running"), "{tree}");
+    assert!(lines[1].contains(" · version 3 · release r7 · environment staging"), "{tree}");
+    assert_eq!(lines[2..5], ["failed: the address was not changed", r#"summary: {"steps":3}"#, ""], "{tree}");
+    assert!(lines[5].starts_with("… index_catalogue"), "{tree}");
+    let below = ["  shop::Refused: address service refused ← unknown street", "  first token after 120 ms"];
+    assert_eq!(lines[6..], below, "{tree}");
 }
 
 #[test]

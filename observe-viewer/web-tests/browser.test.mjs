@@ -7,6 +7,8 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { chromium } from "playwright-core";
+import { attributes, field, send, time, utf8 } from "./otlp.mjs";
+import { tellAll } from "./told.mjs";
 
 const base = (process.env.OBSERVE_URL ?? "").replace(/\/$/, "");
 assert.ok(base, "set OBSERVE_URL to the address of a running `observe view`");
@@ -114,7 +116,8 @@ test("a failed span is marked by glyph, word and text, and leads to its detail",
   await link.click();
   await page.waitForSelector(".detail");
   assert.equal(squeeze(await page.locator(".detail .status-error").innerText()), "error");
-  assert.ok(squeeze(await page.locator(".detail .error-text").innerText()).includes(squeeze(failed.span.status_message).slice(0, 200)));
+  const why = failed.span.details?.errors?.at(-1)?.message ?? failed.span.status_message;
+  assert.ok(squeeze(await page.locator(".detail .error-text").innerText()).includes(squeeze(why).slice(0, 200)));
 });
 
 test("a trace page shows its tree and the chosen span", async () => {
@@ -147,28 +150,12 @@ test("the trace list and its filter are links", async () => {
   await page.waitForFunction((count) => document.querySelectorAll("a.row-link").length === count, items.length);
 });
 
-/** A protobuf field of bytes. @param {number} number @param {Iterable<number>} bytes @returns {number[]} */
-function field(number, bytes) {
-  const body = [...bytes];
-  return [(number << 3) | 2, (body.length & 127) | 128, body.length >> 7, ...body];
-}
-
-/** @param {string} text */
-const utf8 = (text) => new TextEncoder().encode(text);
-
-/** An attribute of a span; a number below 128. @param {string} key @param {string | number} value */
-const attribute = (key, value) =>
-  field(9, [...field(1, utf8(key)), ...field(2, typeof value === "number" ? [3 << 3, value] : field(1, utf8(value)))]);
-
 test("spans that were dropped are counted where that happened", async () => {
   const ids = [...field(1, Array(16).fill(7)), ...field(2, Array(8).fill(7))];
   // From 1970, so that what else is in the store stays first in the lists.
-  const times = [(7 << 3) | 1, 1, 0, 0, 0, 0, 0, 0, 0, (8 << 3) | 1, 9, 0, 0, 0, 0, 0, 0, 0];
-  const attributes = [...attribute("session.id", "overflown"), ...attribute("observe.dropped_spans", 12)];
-  const span = field(2, [...ids, ...field(5, utf8("flood")), ...times, ...attributes]);
-  const body = new Uint8Array(field(1, field(2, span)));
-  const sent = await fetch(`${base}/v1/traces`, { method: "POST", headers: { "content-type": "application/x-protobuf" }, body });
-  assert.equal(sent.status, 200, await sent.text());
+  const times = [...time(7, 1), ...time(8, 9)];
+  const values = attributes(9, { "session.id": "overflown", "observe.dropped_spans": 12 });
+  await send(base, [[...ids, ...field(5, utf8("flood")), ...times, ...values]]);
 
   await page.goto(`${base}/sessions/overflown`);
   assert.equal(squeeze(await page.locator(".turn-head .dropped").innerText()), "12 spans dropped");
@@ -180,4 +167,64 @@ test("spans that were dropped are counted where that happened", async () => {
   assert.equal(squeeze(await page.locator(".detail header .dropped").innerText()), "12 spans dropped here");
   const facts = squeeze(await page.locator(".title .facts").innerText());
   assert.ok(facts.includes("dropped 12 spans"), facts);
+});
+
+/** The text of the detail's section of this title. @param {string} title */
+const section = async (title) => squeeze(await page.locator(`.detail section[aria-label="${title}"]`).innerText());
+
+test("all that was said of a trace stands in its head and with its root", async () => {
+  const told = await tellAll(base);
+  await page.goto(`${base}/traces/${told.trace}`);
+  await page.waitForSelector(".detail");
+  assert.equal(squeeze(await page.locator("h1").innerText()), "change of address");
+  const head = squeeze(await page.locator(".title").innerText());
+  for (const text of ["version 3", "release r7", "environment staging", "public no", "the address was not changed", "Asked for the address, was refused once."]) {
+    assert.ok(head.includes(text), `${text} in ${head}`);
+  }
+  const chips = await page.locator(".title .chip").allInnerTexts();
+  assert.deepEqual(chips.map(squeeze), ["verdict half right", "grounded of complete no"]);
+  assert.ok((await section("Trace input")).includes("Can it go to my office?"));
+  assert.ok((await section("Trace output")).includes("Not yet."));
+  assert.ok((await section("Trace scores")).includes("verdict half right too short ann"));
+  assert.ok((await section("Trace metrics")).includes("steps 2"));
+  assert.equal(await page.locator('.detail section[aria-label="Scores"]').count(), 0, "what is not there takes no room");
+
+  await page.locator(".title .chip a").click();
+  await page.waitForURL(`**/traces/${told.trace}?span=${told.step}`);
+  await page.goto(`${base}/sessions/${told.session}`);
+  await page.waitForSelector(".title .chip");
+  assert.equal(squeeze(await page.locator(".title .chips").innerText()), "satisfied 0.25");
+  assert.equal(squeeze(await page.locator(".turn-head .chips").innerText()), "verdict half right");
+  assert.ok(squeeze(await page.locator(".said.input").innerText()).endsWith("Can it go to my office?"));
+});
+
+test("all that was said of a span stands in its detail", async () => {
+  const told = await tellAll(base);
+  await page.goto(`${base}/traces/${told.trace}?span=${told.step}`);
+  await page.waitForSelector(`.detail[data-span="${told.step}"]`);
+  const facts = squeeze(await page.locator(".detail > .facts").innerText());
+  for (const text of ["first token 125 ms", "model small-1", "prompt support version 7", "temperature 0.2", "cost $0.0040 ($0.0015 in, $0.0025 out)"]) {
+    assert.ok(facts.includes(text), `${text} in ${facts}`);
+  }
+  assert.equal(squeeze(await page.locator(".detail .chain > div").innerText()), "shop::Refused address service refused");
+  const causes = await page.locator(".detail .chain li").allInnerTexts();
+  assert.deepEqual(causes.map(squeeze), ["caused by unknown street", "caused by <b>no</b> such row"]);
+
+  const states = page.locator(".states");
+  assert.deepEqual((await states.locator(".removed").allInnerTexts()).map(squeeze), ['"step": 1,', '"1 Main Street"']);
+  assert.deepEqual((await states.locator(".added").allInnerTexts()).map(squeeze), ['"step": 2,', '"9 Office Park"']);
+  const near = await states.locator("tbody tr").count();
+  await page.getByRole("button", { name: "all lines" }).click();
+  await page.waitForFunction((count) => document.querySelectorAll(".states tbody tr").length > count, near);
+
+  assert.ok((await section("State cache")).includes("warm"));
+  assert.equal(await section("Events"), "Events + 150 ms retry attempt 2");
+  assert.ok((await section("Scores")).includes("grounded no made up a street right: I could not change it. judge small-2"));
+  assert.ok((await section("Metrics")).includes("answer_chars 32 chars chat"));
+  assert.ok((await section("Model parameters")).includes("END"));
+  assert.ok((await section("Tools")).includes("name, description"));
+  const link = page.locator('.detail section[aria-label="Links"] a');
+  assert.equal(await link.getAttribute("href"), `/traces/${"0d".repeat(16)}?span=${"0e".repeat(8)}`);
+  await page.keyboard.press("k");
+  await page.waitForSelector(`.detail[data-span="${told.root}"]`);
 });

@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { cost, duration, tokens } from "../web/lib/format.js";
+import { nearChanges, sideBySide } from "../web/lib/diff.js";
+import { between, cost, duration, tokens } from "../web/lib/format.js";
 import { parseCut, preview, readable } from "../web/lib/readable.js";
+import { failureText, metricText, ofSession, ofSpan, ofTrace, scoreText } from "../web/lib/records.js";
 import { arrange, extent, unfolded } from "../web/lib/tree.js";
 
 test("unknown is a dash, never 0", () => {
@@ -46,6 +48,46 @@ test("closing a span hides what is below it and nothing else", () => {
   assert.deepEqual(unfolded(nodes, new Set(["b"])).map((n) => n.span.span_id), ["a", "b", "d", "e"]);
   assert.deepEqual(unfolded(nodes, new Set(["a", "b"])).map((n) => n.span.span_id), ["a", "e"]);
   assert.equal(extent(/** @type {any} */ (spans)), 7);
+});
+
+test("two texts stand side by side, and only what differs is marked", () => {
+  /** @param {string} a @param {string} b */
+  const shown = (a, b) => sideBySide(a, b).map(({ left, right, same }) => `${left ?? ""}${same ? "=" : "|"}${right ?? ""}`);
+  assert.deepEqual(shown("a\nb\nc", "a\nB\nc"), ["a=a", "b|B", "c=c"]);
+  assert.deepEqual(shown("a\nc\nx\nd", "a\nb\nc\nd"), ["a=a", "|b", "c=c", "x|", "d=d"]);
+  assert.deepEqual(shown("a\na", "a"), ["a=a", "a|"]);
+  assert.deepEqual(shown("a", "a"), ["a=a"]);
+  const many = (/** @type {string} */ text) => Array.from({ length: 1500 }, (_, i) => text + i).join("\n");
+  const pairs = sideBySide(`same\n${many("x")}`, `same\n${many("y")}`);
+  assert.deepEqual([pairs.length, pairs.filter((p) => p.same).length], [1501, 1], "too much to compare is all changed");
+});
+
+test("far from a change, lines are counted and not shown", () => {
+  const text = Array.from({ length: 20 }, (_, i) => String(i));
+  const near = nearChanges(sideBySide(text.join("\n"), text.with(10, "x").join("\n")), 2);
+  assert.deepEqual(near.map((p) => (typeof p === "number" ? p : p.left)), [8, "8", "9", "10", "11", "12", 7]);
+  assert.deepEqual(nearChanges(sideBySide("a\nb", "a\nb"), 2), [2]);
+});
+
+test("every score and metric stands with what it is about", () => {
+  const about = (/** @type {object[]} */ ...targets) => /** @type {any[]} */ (targets.map((target) => ({ target })));
+  const [span, whole, unknown, session] = about({ trace_id: "t", span_id: "a" }, { trace_id: "t" }, { trace_id: "t", span_id: "z" }, { session: "s" });
+  const trace = /** @type {any} */ ({ spans: [{ span_id: "a" }, { span_id: "b" }] });
+  assert.deepEqual(ofSpan([span, whole, unknown], trace.spans[0]), [span]);
+  assert.deepEqual(ofTrace([span, whole, unknown], trace), [whole, unknown], "also one about a span that has not arrived");
+  assert.deepEqual(ofSession([span, whole, session]), [session]);
+  assert.equal(scoreText(/** @type {any} */ ({ type: "boolean", value: false })), "no");
+  assert.equal(scoreText(/** @type {any} */ ({ type: "numeric", value: 0.1 + 0.2 })), "0.3");
+  assert.equal(metricText(/** @type {any} */ ({ value: 1234.5, unit: "ms" })), "1,234.5 ms");
+});
+
+test("an error reads as its span's status says it", () => {
+  assert.equal(failureText({ message: "no answer", sources: ["connection refused", "refused"] }), "no answer: connection refused");
+});
+
+test("moments are told apart to the nanosecond", () => {
+  assert.equal(between("2026-03-01T11:59:59.999999999Z", "2026-03-01T12:00:00.0000001Z"), 101);
+  assert.equal(between("2026-03-01T12:00:00Z", "2026-03-01T11:59:59.5Z"), -5e8);
 });
 
 test("vendored files are what their list says", () => {

@@ -51,16 +51,18 @@ export function useOnline() {
 
 /**
  * What the API answers at `url`, asked again whenever something changed. What was there stays until the new answer
- * is, and an answer that says the same changes nothing.
+ * is, and an answer that says the same changes nothing. Nothing is asked while there is no `url`.
  *
  * @template T
- * @param {string} url
+ * @param {string | null} url
  * @returns {{ data: T | undefined, error: string | undefined }}
  */
 export function useLive(url) {
-  const [state, set] = useState(/** @type {{ url: string, data?: T, error?: string }} */ ({ url }));
+  const [state, set] = useState(/** @type {{ url: string | null, data?: T, error?: string }} */ ({ url }));
   const last = useRef("");
   useEffect(() => {
+    if (url === null) return;
+    const path = url;
     let stopped = false;
     let asking = false;
     let stale = false;
@@ -74,7 +76,7 @@ export function useLive(url) {
       asking = true;
       do {
         stale = false;
-        const answer = await get(url);
+        const answer = await get(path);
         if (stopped) return;
         if (answer.text !== last.current) {
           last.current = answer.text;

@@ -67,3 +67,16 @@ export function moment(iso) {
 
 /** "3 turns", "1 turn". @param {number} n @param {string} noun */
 export const plural = (n, noun) => `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
+
+/**
+ * Nanoseconds from one time to another, which a Date would round to milliseconds.
+ *
+ * @param {string} from
+ * @param {string} to
+ */
+export function between(from, to) {
+  const [a, b] = [from, to].map((iso) => iso.match(/^(.*?)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)$/) ?? ["", iso, "", ""]);
+  const seconds = Date.parse(b[1] + b[3]) - Date.parse(a[1] + a[3]);
+  const fraction = (/** @type {string | undefined} */ digits) => Number((digits ?? "").padEnd(9, "0").slice(0, 9));
+  return seconds * 1e6 + fraction(b[2]) - fraction(a[2]);
+}

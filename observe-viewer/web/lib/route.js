@@ -64,5 +64,7 @@ export const paths = {
   traces: (/** @type {{ project?: string | null, session?: string | null, status?: string | null, after?: string | null }} */ q = {}) =>
     "/traces" + query(q),
   trace: (/** @type {string} */ id, /** @type {string} */ span = "") => `/traces/${id}` + query({ span }),
+  /** A question of the API that has no view of its own. */
+  scores: (/** @type {{ session: string, project: string }} */ q) => "/scores" + query({ session: q.session, project: q.project, limit: "1000" }),
   api: (/** @type {string} */ path) => "/api/v1" + path,
 };

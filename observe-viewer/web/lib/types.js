@@ -51,9 +51,28 @@
  * @property {number} duration_ns
  * @property {string | null} input
  * @property {string | null} output
+ * @property {string | null} version
+ * @property {string | null} release
+ * @property {string | null} environment
+ * @property {boolean | null} public
  * @property {Totals} totals
  *
- * @typedef {TraceSummary & { previous: string | null, next: string | null, spans: Span[] }} Trace
+ * @typedef {object} About
+ * @property {string | null} previous
+ * @property {string | null} next
+ * @property {Said | null} said
+ * @property {Score[]} scores
+ * @property {Metric[]} metrics
+ * @property {Span[]} spans
+ *
+ * @typedef {TraceSummary & About} Trace
+ *
+ * @typedef {object} Said
+ * @property {string} at
+ * @property {Json} [input]
+ * @property {Json} [output]
+ * @property {Json} [summary]
+ * @property {string} [failed]
  *
  * @typedef {object} Span
  * @property {string} span_id
@@ -77,10 +96,51 @@
  * @property {string | null} model
  * @property {Usage} usage
  * @property {number | null} cost
+ * @property {number | null} cost_input
+ * @property {number | null} cost_output
  * @property {string | null} version
  * @property {string | null} function
  * @property {string | null} location
  * @property {number} dropped
+ * @property {Details | null} details
+ *
+ * @typedef {object} Details
+ * @property {State[]} [states]
+ * @property {Event[]} [events]
+ * @property {Link[]} [links]
+ * @property {Failure[]} [errors]
+ * @property {{ name: string, version?: string }} [prompt]
+ * @property {Record<string, Json>} [parameters]
+ * @property {Json} [tools]
+ * @property {number} [time_to_first]
+ * @property {Said} [trace]
+ *
+ * @typedef {{ name: string, value: Json }} State
+ * @typedef {{ name: string, at: string, attributes?: Record<string, Json> }} Event
+ * @typedef {{ trace_id: string, span_id: string, attributes?: Record<string, Json> }} Link
+ * @typedef {{ kind?: string, message: string, sources?: string[] }} Failure
+ * @typedef {{ trace_id?: string, span_id?: string, session?: string }} Target
+ *
+ * @typedef {object} Score
+ * @property {string} id
+ * @property {string} name
+ * @property {"numeric" | "boolean" | "categorical" | "text"} type
+ * @property {number | boolean | string} value
+ * @property {Target} target
+ * @property {string} at
+ * @property {string} [comment]
+ * @property {Json} [correction]
+ * @property {Record<string, Json>} [metadata]
+ * @property {string} [author]
+ *
+ * @typedef {object} Metric
+ * @property {string} id
+ * @property {string} name
+ * @property {number} value
+ * @property {string} [unit]
+ * @property {string[]} [tags]
+ * @property {Target} target
+ * @property {string} at
  *
  * @typedef {string | number | bigint | boolean | null | Json[] | { [key: string]: Json }} Json
  */

@@ -1,13 +1,33 @@
 import { BUCKETS, cost, count, duration, plural, tokens } from "../lib/format.js";
 import { html } from "../lib/html.js";
 import { WarningGlyph } from "./glyph.js";
+import { Value } from "./json.js";
 
-/** @import { Totals, Usage } from "../lib/types.js" */
+/** @import { Json, Span, Totals, Usage } from "../lib/types.js" */
 
 /** Name and value pairs; a value that is not known is left out. @param {{ facts: [string, any][] }} props */
 export const Facts = ({ facts }) => html`<dl class="facts">
   ${facts.filter(([, value]) => value != null && value !== "").map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}
 </dl>`;
+
+/** A map whose values are short in one line; any other as it is. @param {{ map: Record<string, Json> | undefined }} props */
+export function Pairs({ map = {} }) {
+  const entries = Object.entries(map);
+  if (!entries.length) return null;
+  if (!entries.every(([, value]) => short(value))) return html`<${Value} value=${map} level=${1} />`;
+  return html`<span class="pairs">${entries.map(([name, value]) => html`<span key=${name}><span class="dim">${name}</span> ${String(value)}</span>`)}</span>`;
+}
+
+/** Whether a value reads well in a line. @param {Json} value */
+export const short = (value) => value === null || (typeof value !== "object" && String(value).length <= 80);
+
+/** The sum, and its parts where they are known. @param {Span} span */
+export function costs({ cost: sum, cost_input, cost_output }) {
+  const parts = [[cost_input, "in"], [cost_output, "out"]].filter(([usd]) => usd != null);
+  const text = parts.map(([usd, side]) => `${cost(/** @type {number} */ (usd))} ${side}`).join(", ");
+  if (sum == null) return text || null;
+  return html`${cost(sum)}${text && html` <span class="dim">(${text})</span>`}`;
+}
 
 /** What a trace or session sums up to, as facts. @param {Totals} totals @param {number | null} ns @returns {[string, any][]} */
 export const sums = (totals, ns) => [

@@ -47,5 +47,8 @@ export const StatusGlyph = ({ status, word }) =>
 export const WarningGlyph = () =>
   html`<span class="status level-warning" role="img" aria-label="warning" title="warning">${draw(WARNING)}</span>`;
 
+/** The mark of yes or no, whose word stands beside it. @param {{ yes: boolean }} props */
+export const Mark = ({ yes }) => draw(yes ? STATUSES.ok : STATUSES.error);
+
 /** Open or closed. @param {{ open: boolean }} props */
 export const Disclosure = ({ open }) => draw(open ? MORE.down : MORE.right);

@@ -13,9 +13,11 @@ const OPEN_LEVELS = 3;
 /**
  * A recorded value: formatted and foldable, or as JSON text; copied with one press.
  *
- * @param {{ title: string, value: Json | undefined }} props
+ * `level` is how deep it counts as lying: the deeper, the less of it is open at first.
+ *
+ * @param {{ title: string, value: Json | undefined, level?: number }} props
  */
-export function Payload({ title, value }) {
+export function Payload({ title, value, level = 0 }) {
   const [raw, setRaw] = useState(false);
   return html`<section class="payload" aria-label=${title}>
     <header>
@@ -26,7 +28,7 @@ export function Payload({ title, value }) {
       </span>
     </header>
     <div class="payload-body">
-      ${raw ? html`<${LongText} text=${stringify(value ?? null)} /> ` : html`<${Value} value=${value ?? null} level=${0} />`}
+      ${raw ? html`<${LongText} text=${stringify(value ?? null)} /> ` : html`<${Value} value=${value ?? null} level=${level} />`}
     </div>
   </section>`;
 }
@@ -59,7 +61,7 @@ async function toClipboard(text) {
 }
 
 /** @param {{ value: Json, level: number }} props */
-function Value({ value, level }) {
+export function Value({ value, level }) {
   if (value === null) return html`<span class="json-null">null</span>`;
   if (typeof value === "string") return html`<${Text} text=${value} bare=${level === 0} />`;
   if (typeof value !== "object") return html`<span class="json-${typeof value}">${String(value)}</span>`;

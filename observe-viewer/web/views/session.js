@@ -4,15 +4,17 @@ import { cost, count, duration, moment, plural, tokens } from "../lib/format.js"
 import { html } from "../lib/html.js";
 import { useKeys } from "../lib/keys.js";
 import { readable } from "../lib/readable.js";
+import { ofSession, ofTrace } from "../lib/records.js";
 import { go, paths } from "../lib/route.js";
 import { Dropped, Errors, Facts, sums } from "../parts/facts.js";
 import { StatusGlyph } from "../parts/glyph.js";
 import { LongText, stringify } from "../parts/json.js";
+import { ScoreChips } from "../parts/records.js";
 import { useRowKeys } from "../parts/table.js";
 import { Waterfall } from "../parts/waterfall.js";
 import { Failure, useTitle } from "./message.js";
 
-/** @import { Json, Session, Span, Trace } from "../lib/types.js" */
+/** @import { Json, Page, Score, Session, Span, Trace } from "../lib/types.js" */
 
 /** Rows of a turn's tree before it scrolls. */
 const ROWS = 16;
@@ -29,9 +31,11 @@ export function SessionPage({ id, project }) {
   useRowKeys(turns, "a.turn-link");
   useKeys({ Escape: () => go(paths.sessions()) });
   const { data, error } = useLive(paths.api(paths.session(id, project ?? "")));
+  const session = /** @type {Session | undefined} */ (data);
+  const about = useLive(session ? paths.api(paths.scores(session)) : null);
   if (error) return html`<${Failure} error=${error} />`;
-  if (!data) return null;
-  const session = /** @type {Session} */ (data);
+  if (!session) return null;
+  const scores = ofSession(/** @type {Page<Score> | undefined} */ (about.data)?.items ?? []);
   return html`<div class="view session">
     <div class="title">
       <a class="up" href=${paths.sessions()}>Sessions</a>
@@ -44,6 +48,7 @@ export function SessionPage({ id, project }) {
         ...sums(session.totals, session.active_ns),
         ["last activity", html`<time datetime=${session.end} title=${session.end}>${moment(session.end)}</time>`],
       ]} />
+      <${ScoreChips} scores=${scores} />
     </div>
     <ol class="turns" ref=${turns}>
       ${session.turns.map((turn, i) => html`<${Turn} key=${turn.trace_id} turn=${turn} number=${i + 1} />`)}
@@ -61,6 +66,7 @@ function Turn({ turn, number }) {
       <${StatusGlyph} status=${turn.status} word=${true} />
       <${Errors} errors=${turn.totals.errors} />
       <${Dropped} dropped=${turn.totals.dropped} />
+      <${ScoreChips} scores=${ofTrace(turn.scores, turn)} />
       <span class="grow"></span>
       <span class="dim">${plural(turn.totals.spans, "span")}</span>
       ${n != null && html`<span class="dim">${plural(n, "token")}</span>`}
@@ -70,9 +76,10 @@ function Turn({ turn, number }) {
     </div>
     <div class="turn-body">
       <div class="talk">
-        <${Said} who="input" value=${root?.input} side="input" />
+        <${Said} who="input" value=${turn.said?.input ?? root?.input} side="input" />
         ${turn.status === "error" && turn.status_message && html`<div class="said error"><h3>error</h3><${LongText} text=${turn.status_message} limit=${TALK} /></div>`}
-        <${Said} who="output" value=${root?.output} side="output" />
+        <${Said} who="output" value=${turn.said?.output ?? root?.output} side="output" />
+        <${Said} who="summary" value=${turn.said?.summary} side="output" />
         <${Failures} turn=${turn} />
         ${turn.status === "running" && html`<div class="said dim">running…</div>`}
       </div>

@@ -1,15 +1,22 @@
 import { useLive } from "../lib/api.js";
-import { cost, duration, moment } from "../lib/format.js";
+import { moment } from "../lib/format.js";
 import { html } from "../lib/html.js";
 import { useKeys } from "../lib/keys.js";
+import { readable } from "../lib/readable.js";
+import { ofTrace } from "../lib/records.js";
 import { go, paths } from "../lib/route.js";
-import { Dropped, Facts, flow, sums } from "../parts/facts.js";
-import { StatusGlyph, TypeGlyph } from "../parts/glyph.js";
-import { LongText, Payload } from "../parts/json.js";
+import { Facts, sums } from "../parts/facts.js";
+import { StatusGlyph } from "../parts/glyph.js";
+import { LongText, stringify } from "../parts/json.js";
+import { ScoreChips } from "../parts/records.js";
 import { Waterfall } from "../parts/waterfall.js";
+import { Detail } from "./detail.js";
 import { Failure, useTitle } from "./message.js";
 
-/** @import { Json, Span, Trace } from "../lib/types.js" */
+/** @import { Score, Span, Trace } from "../lib/types.js" */
+
+/** Characters of a summary or of the reason of a failure before "show all". */
+const LONG = 400;
 
 /** One trace: its tree left, the chosen span right. @param {{ id: string, span: string | null }} props */
 export function TracePage({ id, span }) {
@@ -23,20 +30,26 @@ export function TracePage({ id, span }) {
   });
   if (error) return html`<${Failure} error=${error} />`;
   if (!trace) return null;
-  const chosen = trace.spans.find((s) => s.span_id === span) ?? trace.spans.find((s) => s.parent_id === null) ?? trace.spans[0];
+  const root = trace.spans.find((s) => s.parent_id === null) ?? trace.spans[0];
+  const chosen = trace.spans.find((s) => s.span_id === span) ?? root;
   return html`<div class="view trace">
     <${Head} trace=${trace} />
     <div class="split">
       <${Waterfall} spans=${trace.spans} selected=${chosen?.span_id} label="Spans"
         href=${(/** @type {Span} */ s) => paths.trace(id, s.span_id)}
         onSelect=${(/** @type {Span} */ s) => go(paths.trace(id, s.span_id), { replace: true })} />
-      ${chosen && html`<${Detail} key=${chosen.span_id} span=${chosen} />`}
+      ${chosen && html`<${Detail} key=${chosen.span_id} span=${chosen} trace=${trace} root=${chosen === root} />`}
     </div>
   </div>`;
 }
 
 /** @param {{ trace: Trace }} props */
 function Head({ trace }) {
+  const summary = trace.said?.summary;
+  // The trace's own first: they judge the whole.
+  const whole = ofTrace(trace.scores, trace);
+  const scores = [...whole, ...trace.scores.filter((score) => !whole.includes(score))];
+  const about = (/** @type {Score} */ score) => trace.spans.find((s) => s.span_id === score.target.span_id);
   return html`<div class="title">
     ${trace.session
       ? html`<a class="up" href=${paths.session(trace.session, trace.project)}>${trace.session}</a>`
@@ -52,47 +65,19 @@ function Head({ trace }) {
       ...sums(trace.totals, trace.end == null ? null : trace.duration_ns),
       ["start", html`<time datetime=${trace.start} title=${trace.start}>${moment(trace.start)}</time>`],
       ["tags", trace.tags.join(", ")],
+      ["version", trace.version],
+      ["release", trace.release],
+      ["environment", trace.environment],
+      ["public", trace.public == null ? null : trace.public ? "yes" : "no"],
     ]} />
-    ${trace.status_message && html`<div class="error-text" role="note"><${LongText} text=${trace.status_message} limit=${400} /></div>`}
+    ${trace.status_message && html`<div class="error-text" role="note"><${LongText} text=${trace.status_message} limit=${LONG} /></div>`}
+    ${summary != null && html`<div class="summary"><h3>summary</h3><${LongText} text=${readable(summary, "output") ?? stringify(summary)} limit=${LONG} /></div>`}
+    <${ScoreChips} scores=${scores}
+      name=${(/** @type {Score} */ score) => (about(score) ? `${score.name} of ${about(score)?.name}` : score.name)}
+      href=${(/** @type {Score} */ score) => (about(score) ? paths.trace(trace.trace_id, about(score)?.span_id) : null)} />
   </div>`;
 }
 
 /** @param {{ id: string | null, rel: string, text: string }} props */
 const Turn = ({ id, rel, text }) =>
   id ? html`<a rel=${rel} href=${paths.trace(id)}>${text}</a>` : html`<span class="dim" aria-disabled="true">${text}</span>`;
-
-/** Everything that is known of a span. @param {{ span: Span }} props */
-function Detail({ span }) {
-  const empty = (/** @type {Record<string, Json>} */ map) => Object.keys(map).length === 0;
-  return html`<section class="detail" data-span=${span.span_id} aria-label="Span ${span.name}">
-    <header>
-      <h2><${TypeGlyph} type=${span.span_type} />${span.name}</h2>
-      <span class="kind type-${span.span_type}">${span.span_type}</span>
-      <${StatusGlyph} status=${span.status} word=${true} />
-      <${Dropped} dropped=${span.dropped} where="here" />
-    </header>
-    ${span.status_message && html`<div class="error-text" role="note"><${LongText} text=${span.status_message} /></div>`}
-    <${Facts} facts=${[
-      ["duration", span.duration_ns == null ? null : duration(span.duration_ns)],
-      ["starts at", span.offset_ns ? `+ ${duration(span.offset_ns)}` : null],
-      ["model", span.model],
-      ["tokens", flow(span.usage)],
-      ["cost", span.cost == null ? null : cost(span.cost)],
-      ["level", span.level === "default" ? null : span.level],
-      ["version", span.version],
-    ]} />
-    ${span.input === null ? "" : html`<${Payload} title="Input" value=${span.input} />`}
-    ${span.output === null ? "" : html`<${Payload} title="Output" value=${span.output} />`}
-    ${empty(span.metadata) ? "" : html`<${Payload} title="Metadata" value=${span.metadata} />`}
-    ${empty(span.trace_metadata) ? "" : html`<${Payload} title="Trace metadata" value=${span.trace_metadata} />`}
-    <section class="payload" aria-label="Attributes"><header><h3>Attributes</h3></header><${Facts} facts=${[
-      ["function", span.function && html`<code>${span.function}</code>`],
-      ["code", span.location && html`<code>${span.location}</code>`],
-      ["session", span.session],
-      ["user", span.user],
-      ["tags", span.tags.join(", ")],
-      ["start", span.start],
-      ["span id", html`<code>${span.span_id}</code>`],
-    ]} /></section>
-  </section>`;
-}
