@@ -258,6 +258,23 @@ pub(crate) fn current() -> Context {
     CURRENT.with(|slot| slot.context.get())
 }
 
+/// What a span needs to know of a context of which it differs by its own id alone.
+pub(crate) struct Plain {
+    /// The innermost span's id, 0 for none.
+    pub(crate) span: u64,
+    /// As in [`Context`].
+    pub(crate) stamp: u64,
+}
+
+/// The current context, if a span that begins here differs from it by its own id alone. Looked at where it lies.
+#[inline(always)]
+pub(crate) fn current_plain() -> Option<Plain> {
+    CURRENT.with(|slot| {
+        let here = slot.context.get();
+        here.is_plain().then_some(Plain { span: here.span, stamp: here.stamp })
+    })
+}
+
 /// Where what runs now stands: [`current`], or in the root that waited for its first span and has begun.
 pub(crate) fn here() -> Context {
     let context = settled();

@@ -95,11 +95,24 @@ impl Slot {
     /// Puts back what was in force before.
     #[inline]
     fn leave(&mut self) {
-        let Some(live) = self.0.take() else { return };
-        match live.more {
-            None if context::is_span(live.span) => context::set_span(live.parent),
-            None => live.leave_from_elsewhere(),
-            Some(mut more) => more.leave(),
+        match &*self.0 {
+            Some(Live { span, parent, more: None }) if context::is_span(*span) => {
+                context::set_span(*parent);
+                self.0 = ManuallyDrop::new(None);
+            }
+            Some(_) => self.leave_from_elsewhere(),
+            None => {}
+        }
+    }
+
+    // Apart, so that what is taken out is no burden to the usual way.
+    #[cold]
+    #[inline(never)]
+    fn leave_from_elsewhere(&mut self) {
+        match self.0.take() {
+            Some(Live { more: Some(mut more), .. }) => more.leave(),
+            Some(live) => live.leave_from_elsewhere(),
+            None => {}
         }
     }
 }
@@ -117,8 +130,6 @@ impl Live {
     }
 
     /// Puts back what was in force where a guard that was made inside the call is still there.
-    #[cold]
-    #[inline(never)]
     fn leave_from_elsewhere(&self) {
         context::set(self.inner());
         context::set_span(self.parent);
@@ -126,8 +137,6 @@ impl Live {
 }
 
 impl More {
-    #[cold]
-    #[inline(never)]
     fn leave(&mut self) {
         if let Whereabouts::Here { outer, stamp, .. } = &mut self.place {
             context::set(*outer);
@@ -307,7 +316,7 @@ macro_rules! outcomes {
         /// Begins the span.
         #[inline(never)]
         pub fn enter(&mut self, start: &mut Start) {
-            self.live = Slot(ManuallyDrop::new(start.commit()));
+            start.commit(&mut self.live);
         }
 
         /// Whether an output is wanted.

@@ -7,7 +7,7 @@ use observe_model::SpanId;
 use observe_wire::journal::entry::{self, Kind};
 use serde::Serialize;
 
-use super::{Live, More, Place, Whereabouts};
+use super::{Live, More, Place, Slot, Whereabouts};
 use crate::{
     capture, clock,
     context::{self, Context, Stamp},
@@ -49,15 +49,21 @@ impl Start {
     /// Begins a span where the context says, and puts it in force. Whether arguments are wanted.
     #[inline(never)]
     pub(super) fn begin(&mut self, site: &'static Site) -> bool {
-        let outer = context::current();
-        if outer.is_plain()
+        if let Some(outer) = context::current_plain()
             && let Some(known) = site.known_already()
             && let Some(draft) = Draft::begin_quickly::<{ entry::Start::LEN }>(Kind::Start, outer.stamp)
         {
-            self.take(draft, known, outer.span_number());
+            self.take(draft, known, outer.span);
             context::set_span(ids::span_id().to_int());
             return true;
         }
+        self.begin_slowly(site)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn begin_slowly(&mut self, site: &'static Site) -> bool {
+        let outer = context::current();
         self.begin_with_more(site, outer, outer, None)
     }
 
@@ -70,8 +76,6 @@ impl Start {
     }
 
     /// Begins a span at `at`, which may be anywhere; the rest is what must be put back.
-    #[cold]
-    #[inline(never)]
     fn begin_with_more(
         &mut self,
         site: &'static Site,
@@ -137,21 +141,26 @@ impl Start {
         }
     }
 
-    /// Writes the start of the span, if it is recorded; gives what the call must know of it.
+    /// Writes the start of the span, if it is recorded; `live` is told what the call must know of it.
     #[inline(always)]
-    pub(super) fn commit(&mut self) -> Option<Live> {
+    pub(super) fn commit(&mut self, live: &mut Slot) {
         let (Some(draft), Some(known)) = (self.draft.as_mut(), self.known) else {
-            return self.unrecorded();
+            *live = Slot(ManuallyDrop::new(self.unrecorded()));
+            return;
         };
         let has_input = !known.keys.is_empty();
         if has_input {
             draft.put_byte(b'}');
         }
-        let (span, mut more) = (self.write(has_input)?, self.more.take());
-        if let Some(more) = &mut more {
-            more.span = Some(span);
+        let span = write(draft, known, self.parent, has_input);
+        self.keep();
+        if let Some(span) = span {
+            let mut more = self.more.take();
+            if let Some(more) = &mut more {
+                more.span = Some(span);
+            }
+            *live = Slot(ManuallyDrop::new(Some(Live { span, parent: self.parent, more })));
         }
-        Some(Live { span, parent: self.parent, more })
     }
 
     /// Writes the start of a span with an input that was captured before, and whether that holds raw segments; its id.
@@ -159,26 +168,16 @@ impl Start {
         if let Some((bytes, raw)) = input {
             self.draft.as_mut()?.put_captured(bytes, raw);
         }
-        self.write(input.is_some())
+        let span = write(self.draft.as_mut()?, self.known?, self.parent, input.is_some());
+        self.keep();
+        span
     }
 
     #[inline(always)]
-    fn write(&mut self, has_input: bool) -> Option<SpanId> {
-        let (draft, known) = (self.draft.as_mut()?, self.known?);
-        let inner = context::current();
-        let start = entry::Start {
-            span: inner.span_number(),
-            ticks: clock::ticks(),
-            parent: self.parent,
-            trace: inner.trace_number(),
-            stamp: inner.stamp,
-            site: known.number,
-        };
-        draft.commit(Kind::Start, 0, has_input, |bytes| start.write(bytes));
+    fn keep(&mut self) {
         if let Some(draft) = self.draft.take() {
             draft.keep();
         }
-        inner.span()
     }
 
     /// What a call must know that is not recorded.
@@ -190,4 +189,20 @@ impl Start {
         let span = SpanId::from_int(u64::MAX)?;
         Some(Live { span, parent: 0, more: Some(more) })
     }
+}
+
+/// Writes the start of the span that is in force; its id.
+#[inline(always)]
+fn write(draft: &mut Draft, known: &Known, parent: u64, has_input: bool) -> Option<SpanId> {
+    let inner = context::current();
+    let start = entry::Start {
+        span: inner.span_number(),
+        ticks: clock::ticks(),
+        parent,
+        trace: inner.trace_number(),
+        stamp: inner.stamp,
+        site: known.number,
+    };
+    draft.commit(Kind::Start, 0, has_input, |bytes| start.write(bytes));
+    inner.span()
 }

@@ -50,6 +50,7 @@ pub(crate) fn set_limit(bytes: usize) {
 }
 
 /// How many bytes of one value are captured.
+#[inline]
 pub(crate) fn limit() -> usize {
     LIMIT.load(Ordering::Relaxed)
 }

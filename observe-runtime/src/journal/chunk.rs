@@ -6,7 +6,7 @@
 //! Invariants, on which every `unsafe` block here rests:
 //!
 //! 1. A segment's memory is initialised, aligned to 8 bytes, and lives as long as the segment; each chunk holds its
-//!    segment and is the only one with its part of it. Nobody else writes a mapped file: it lies in a directory that
+//!    segment and is the only one with its part of it, which begins and ends at multiples of 8. Nobody else writes a mapped file: it lies in a directory that
 //!    its process locks.
 //! 2. There is at most one [`Tail`] per chunk: [`Chunk::open`] makes it and takes the chunk by value, and only a chunk
 //!    that nobody else holds can be had by value again ([`Chunk::reclaim`]).
@@ -23,7 +23,10 @@ use std::{
     sync::atomic::AtomicU64,
 };
 
-use observe_wire::journal::chunk::{CAPACITY_AT, COMMITTED_AT, HEADER, MAGIC, SEQUENCE_AT};
+use observe_wire::journal::{
+    chunk::{CAPACITY_AT, COMMITTED_AT, HEADER, MAGIC, SEQUENCE_AT},
+    entry::ALIGN,
+};
 
 use super::sync::{Arc, Flag, Length, Ordering, Watch, fence};
 
@@ -65,8 +68,9 @@ impl Segment {
         Ok(Self { memory, len, owner: Owner::File(file) })
     }
 
-    /// Cuts the segment into chunks of `capacity` bytes, header included.
+    /// Cuts the segment into chunks of `capacity` bytes, header included, or up to seven less.
     pub(crate) fn cut(self, capacity: usize) -> Vec<Chunk> {
+        let capacity = capacity / ALIGN * ALIGN;
         let (count, memory) = (self.len / capacity.max(HEADER + 8), self.memory);
         let segment = std::sync::Arc::new(self);
         let chunk = |n| {
@@ -228,6 +232,14 @@ impl Tail {
     pub(crate) fn advance(&mut self, len: usize) {
         let len = len.min(self.room());
         // SAFETY: invariant 4: `len` bytes from `next` on are inside the chunk.
+        self.next = unsafe { self.next.add(len) };
+    }
+
+    /// Counts as written what is free up to the next multiple of [`ALIGN`].
+    #[inline(always)]
+    pub(crate) fn align(&mut self) {
+        let len = self.next.addr().get().wrapping_neg() % ALIGN;
+        // SAFETY: invariants 1 and 4: `end` is such a multiple and not below `next`, so it is not passed.
         self.next = unsafe { self.next.add(len) };
     }
 

@@ -238,15 +238,15 @@ impl Draft {
         }
         let tail = &mut self.tail;
         let len = tail.pending_len();
-        let bytes = tail.pending();
-        if let Some(to) = bytes.first_chunk_mut::<HEADER>() {
-            *to = entry::header(kind, code, flags, len as u32);
+        let head =
+            tail.pending().get_mut(..HEADER + N).and_then(|head| head.split_first_chunk_mut::<HEADER>());
+        if let Some((header, rest)) = head
+            && let Some(rest) = rest.first_chunk_mut::<N>()
+        {
+            *header = entry::header(kind, code, flags, len as u32);
+            fixed(rest);
         }
-        if let Some(to) = bytes.get_mut(HEADER..).and_then(|bytes| bytes.first_chunk_mut::<N>()) {
-            fixed(to);
-        }
-        // Fits: room and entry together are a multiple of the alignment.
-        tail.advance(len.next_multiple_of(entry::ALIGN) - len);
+        tail.align();
         tail.publish();
         pool::wrote();
     }
@@ -268,11 +268,26 @@ impl Draft {
     /// Keeps the chunk for the thread's next entry.
     #[inline(always)]
     pub(crate) fn keep(self) {
-        let Self { tail, fresh, .. } = self;
-        if fresh {
-            return keep_fresh(tail);
+        if self.fresh {
+            return self.keep_fresh();
         }
+        let Self { tail, .. } = self;
         LOCAL.with(|local| local.tail.set(ManuallyDrop::new(Some(tail))));
+    }
+
+    /// Keeps a new chunk, unless it was made for one large payload, or the thread is past its destructors and would never
+    /// give it back.
+    #[cold]
+    #[inline(never)]
+    fn keep_fresh(self) {
+        let Self { tail, .. } = self;
+        let keep = tail.capacity() <= pool::CHUNK && GIVE_BACK.try_with(|_| ()).is_ok();
+        LOCAL.with(|local| {
+            if !keep {
+                local.stamp.set(0);
+            }
+            local.replace_tail(keep.then_some(tail));
+        });
     }
 }
 
@@ -303,20 +318,6 @@ fn ready(kept: Option<Tail>, kind: Kind, need: usize, stamp: u64) -> Result<(Tai
         LOCAL.with(|local| local.stamp.set(stamp.number));
     }
     Ok((tail, fresh))
-}
-
-/// Keeps a chunk for the thread's next entry, unless it was made for one large payload, or the thread is past its
-/// destructors and would never give it back.
-#[cold]
-#[inline(never)]
-fn keep_fresh(tail: Tail) {
-    let keep = tail.capacity() <= pool::CHUNK && GIVE_BACK.try_with(|_| ()).is_ok();
-    LOCAL.with(|local| {
-        if !keep {
-            local.stamp.set(0);
-        }
-        local.replace_tail(keep.then_some(tail));
-    });
 }
 
 /// Captures a value apart from any entry: what it calls is not recorded.
