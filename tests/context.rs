@@ -113,6 +113,19 @@ async fn session_user_and_tags_of_the_attribute_reach_the_children() {
     }
 }
 
+#[test]
+fn a_session_is_any_text_of_any_length_and_needs_no_user() {
+    let trace_id = id("any session");
+    let texts = ["user-7_report_2024-01-17", "ticket #4711, r\u{e9}ouvert", &*"thread/".repeat(100)];
+    for text in texts {
+        session(text).trace_id(trace_id).sync_scope(|| leaf("any"));
+    }
+    let spans = trace(trace_id);
+    let said: Vec<_> =
+        spans.iter().map(|s| (s.attributes.session.as_deref(), s.attributes.user.as_deref())).collect();
+    assert_eq!(said, texts.map(|text| (Some(text), None)));
+}
+
 /// A trace id and a parent from a caller in another process.
 #[observe(trace_id = trace, parent = parent, skip_all)]
 fn remote(trace: TraceId, parent: Option<SpanId>) {

@@ -31,8 +31,13 @@ fn fails() -> Result<(), &'static str> {
 async fn spans_sent_by_otlp_are_found_in_the_receivers_store() {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("observe.db");
-    let viewer = Viewer::new(database.clone()).listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let settings = OtlpSettings::new(format!("http://{}/v1/traces", viewer.addr));
+    // It takes nothing without the key, which every request carries as a header.
+    let receiver = Viewer::new(database.clone()).token("s3cret");
+    let viewer = receiver.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let settings = OtlpSettings {
+        headers: vec![("Authorization".to_owned(), "Bearer s3cret".to_owned())],
+        ..OtlpSettings::new(format!("http://{}/v1/traces", viewer.addr))
+    };
     let _observe = observe::builder().project("sender").destination(Otlp::new(settings)).init();
 
     let trace_id = TraceId::from_seed("travels");

@@ -10,8 +10,8 @@ use std::{
     time::Duration,
 };
 
-use observe::{TraceId, agent, current_span, observe, span, trace_context};
-use observe_store::{SqliteStore, Store, TraceQuery};
+use observe::{TraceId, agent, current_span, observe, score, span, trace_context};
+use observe_store::{RecordQuery, SqliteStore, Store, TraceQuery};
 
 #[observe]
 fn checkout() {
@@ -82,6 +82,13 @@ fn role() {
             let _other = observe::builder().sample_rate(0.5).init();
             let _another = observe::builder().destination(observe::destination::Memory::new()).init();
             checkout();
+        }
+        "scored" => {
+            let _observe = observe::init();
+            span("judged").sync_scope(|| {
+                step(true);
+                score("quality", 0.9).record();
+            });
         }
         "plain" => {
             let _observe = observe::init();
@@ -241,4 +248,28 @@ fn opentelemetrys_switch_turns_recording_off() {
     let on = [("OTEL_SDK_DISABLED", "true"), ("OBSERVE_ENABLED", "true")];
     run("plain", directory.path(), &on);
     assert_eq!(traces(directory.path()), named(&[("checkout", 2)]));
+}
+
+#[test]
+fn scores_can_be_left_out_while_spans_are_recorded() {
+    for (value, expected) in [("on", 1), ("off", 0)] {
+        let directory = tempfile::tempdir().unwrap();
+        run("scored", directory.path(), &[("OBSERVE_SCORES", value)]);
+        let store = SqliteStore::open_read_only(directory.path().join("observe.db")).unwrap();
+        let scores = store.scores(&RecordQuery::default()).unwrap().items.len();
+        assert_eq!((scores, traces(directory.path())), (expected, named(&[("judged", 2)])), "{value}");
+    }
+}
+
+#[test]
+fn release_and_environment_are_recorded_with_every_trace() {
+    let directory = tempfile::tempdir().unwrap();
+    let set = [("OBSERVE_RELEASE", "2.1.0"), ("OBSERVE_ENVIRONMENT", "QA 2")];
+    run("named", directory.path(), &set);
+    let store = SqliteStore::open_read_only(directory.path().join("observe.db")).unwrap();
+    let traces = store.traces(&TraceQuery::default()).unwrap().items;
+    assert_eq!(traces.len(), 6);
+    for trace in traces {
+        assert_eq!((trace.release.as_deref(), trace.environment.as_deref()), (Some("2.1.0"), Some("qa-2")));
+    }
 }
