@@ -97,6 +97,30 @@ fn everything_that_is_said_of_a_span_arrives() {
 }
 
 #[test]
+fn a_providers_answer_says_its_model_and_tokens() {
+    support::memory();
+    #[observe(as_type = "generation", trace_id = trace, skip(trace))]
+    fn chat(trace: TraceId, prompt: &str) -> Value {
+        let usage = json!({"prompt_tokens": 100, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 60}});
+        json!({"model": "gpt-4o-mini-2024-07-18", "choices": [prompt], "usage": usage})
+    }
+    #[observe(as_type = "generation", model = "mine", trace_id = trace, skip(trace))]
+    fn chat_by_hand(trace: TraceId) -> Value {
+        current_span().usage(Usage::new(1, 2));
+        chat(trace, "inside")
+    }
+    chat(id("answer"), "why?");
+    let spans = trace(id("answer"));
+    let span = named(&spans, "chat");
+    assert_eq!(span.model.as_deref(), Some("gpt-4o-mini-2024-07-18"));
+    assert_eq!(span.usage, Usage { cache_read: Some(60), ..Usage::new(40, 5) });
+    chat_by_hand(id("answer by hand"));
+    let spans = trace(id("answer by hand"));
+    let span = named(&spans, "chat_by_hand");
+    assert_eq!((span.model.as_deref(), span.usage), (Some("mine"), Usage::new(1, 2)));
+}
+
+#[test]
 fn most_spans_have_no_details() {
     support::memory();
     #[observe(trace_id = id("plain"))]

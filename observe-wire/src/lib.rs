@@ -13,6 +13,7 @@
 mod dialect;
 pub mod journal;
 mod otlp;
+mod provider;
 pub mod w3c;
 
 pub use otlp::{

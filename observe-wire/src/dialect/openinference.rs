@@ -327,7 +327,7 @@ pub(crate) fn read(
     span.dropped = a.count(&["observe.dropped_spans"]).unwrap_or_default();
     super::said::read_attributes(span, a)?;
     let mut scope = TraceAttributes {
-        session: a.text(&["session.id", "gen_ai.conversation.id"]),
+        session: a.text(&["session.id", "gen_ai.conversation.id", "group.id"]),
         user: a.text(&["user.id", "enduser.id"]),
         tags: a.texts("tag.tags")?,
         metadata: Metadata::new(),

@@ -8,6 +8,8 @@ use observe_model::{
 };
 use serde::de::DeserializeOwned;
 
+use crate::provider;
+
 use super::{
     entry::{Ending, Entry, Field, Payload, Start},
     fields,
@@ -86,6 +88,9 @@ pub fn assemble<'a, R>(
     }
     if !parts.changes.is_empty() {
         say(&mut span, parts.changes, to_wall);
+    }
+    if provider::is_model_call(span.span_type) {
+        provider::fill(&mut span);
     }
     if span.name.is_empty() {
         span.name = unnamed(&span);

@@ -9,6 +9,7 @@ use super::{
     entry::{Ending, HEADER, Kind, LOST, PAYLOAD, Payload, RAW, Start},
     notes::SiteNote,
 };
+use crate::provider::is_model_call;
 
 /// A span that returned and of which only its start and its end say anything. Nothing of it is decoded, copied or
 /// allocated, which [`Span`] is there for: [`Plain::to_span`].
@@ -79,10 +80,13 @@ fn split<const N: usize>(bytes: &[u8], kind: Kind) -> Option<(&[u8; N], &[u8])> 
     (fixed[0] == kind as u8).then_some((fixed, payload))
 }
 
-/// Whether name, place and version are the site's.
+/// Whether name, place and version are the site's, and its output says nothing of the span itself.
 #[inline(always)]
 fn site_says_all(site: &SiteNote<'_>, attributes: &TraceAttributes) -> bool {
-    !site.name.is_empty() & !site.file.is_empty() & attributes.version.is_none()
+    !site.name.is_empty()
+        & !site.file.is_empty()
+        & attributes.version.is_none()
+        & !is_model_call(site.span_type)
 }
 
 #[inline(always)]
