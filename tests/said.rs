@@ -121,6 +121,31 @@ fn a_providers_answer_says_its_model_and_tokens() {
 }
 
 #[test]
+fn foreign_json_with_half_a_surrogate_pair_is_kept_as_it_came() {
+    support::memory();
+    let foreign =
+        || serde_json::value::RawValue::from_string(r#"{"text":"cut \ud83d","n":-5}"#.to_owned()).unwrap();
+    #[observe(trace_id = trace, skip(trace))]
+    fn pass_on(trace: TraceId, answer: &serde_json::value::RawValue) -> Box<serde_json::value::RawValue> {
+        current_span().state_after(answer);
+        answer.to_owned()
+    }
+    let _whole = pass_on(id("surrogates"), &foreign());
+    let spans = trace(id("surrogates"));
+    let span = named(&spans, "pass_on");
+    assert_eq!(span.output.as_deref(), Some(foreign().get()));
+    assert_eq!(span.input.as_deref(), Some(format!(r#"{{"answer":{}}}"#, foreign().get()).as_str()));
+    assert_eq!(details(span).states[0].value.as_str(), foreign().get());
+
+    // A store keeps it as well, and everything beside it.
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = observe_store::SqliteStore::open(directory.path().join("observe.db")).unwrap();
+    observe_store::Store::write(&mut store, &Default::default(), std::slice::from_ref(span)).unwrap();
+    let kept = observe_store::Store::trace(&store, id("surrogates")).unwrap().unwrap();
+    assert_eq!(kept.spans[0].output.as_ref().unwrap().get(), foreign().get());
+}
+
+#[test]
 fn most_spans_have_no_details() {
     support::memory();
     #[observe(trace_id = id("plain"))]
