@@ -13,7 +13,7 @@ use std::{
 };
 
 use observe::{Status, observe, session};
-use observe_store::{SpanDetail, SqliteStore, Store, TraceQuery};
+use observe_store::{Page, RecordQuery, SpanDetail, SqliteStore, Store, TraceQuery};
 
 #[observe(capture_output = true)]
 fn step(number: u64, text: &str) -> u64 {
@@ -61,6 +61,17 @@ fn role() {
                 conversation(8, || std::process::abort());
             });
         }
+        "judge" => conversation(9, || {
+            for number in 0_u64.. {
+                let judged = observe::score("quality", number as f64).id(number.to_string());
+                judged.comment("killed soon").record();
+                observe::metric("count", number as f64).id(number.to_string()).unit("1").persist().record();
+                observe::current_trace().summary(number);
+                if std::io::stdout().write_all(&number.to_le_bytes()).is_err() {
+                    return;
+                }
+            }
+        }),
         "nothing" => {}
         other => panic!("unknown role {other}"),
     }
@@ -152,6 +163,40 @@ fn a_process_killed_at_any_moment_loses_no_acknowledged_span() {
         let expected: BTreeSet<_> = acknowledged.iter().map(|number| number >> 32).collect();
         for thread in expected {
             assert!(begun.contains(&Some(thread)), "round {round}: {begun:?} lacks {thread}");
+        }
+    }
+}
+
+#[test]
+fn a_process_that_is_killed_loses_no_score_and_no_metric() {
+    let directory = tempfile::tempdir().unwrap();
+    let acknowledged = kill_after(start("judge", directory.path()), 2_000);
+    recovered(directory.path());
+    let store = SqliteStore::open_read_only(directory.path().join("observe.db")).unwrap();
+    let (scores, metrics) = (all(|query| store.scores(query)), all(|query| store.metrics(query)));
+    let scores: BTreeMap<_, _> = scores.iter().map(|kept| (&*kept.record.id, &kept.record)).collect();
+    let metrics: BTreeMap<_, _> = metrics.iter().map(|kept| (&*kept.record.id, &kept.record)).collect();
+    for number in &acknowledged {
+        let id = number.to_string();
+        assert_eq!(scores[&*id].value, observe::ScoreValue::Numeric(*number as f64));
+        assert_eq!((metrics[&*id].value, metrics[&*id].unit.as_deref()), (*number as f64, Some("1")));
+    }
+    // What was said of the trace is there as well, as it was at the end.
+    let summary = &store.traces(&TraceQuery::default()).unwrap().items[0];
+    let said = store.trace(summary.trace_id).unwrap().unwrap().said.unwrap();
+    let last: u64 = said.summary.unwrap().as_str().parse().unwrap();
+    assert!(last >= *acknowledged.last().unwrap());
+}
+
+/// Every row of a list that comes in pages.
+fn all<T>(list: impl Fn(&RecordQuery) -> Result<Page<T>, observe_store::Error>) -> Vec<T> {
+    let (mut rows, mut query) = (Vec::new(), RecordQuery { limit: 1000, ..RecordQuery::default() });
+    loop {
+        let page = list(&query).unwrap();
+        rows.extend(page.items);
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None => return rows,
         }
     }
 }
