@@ -6,8 +6,8 @@ use std::{
     process::{Command, Output},
 };
 
-use observe_model::{Resource, Status, Timestamp, TraceId};
-use observe_store::{SqliteStore, Store};
+use observe_model::{Metric, Record, Resource, Score, Status, Target, Timestamp, TraceId};
+use observe_store::{RecordQuery, SqliteStore, Store};
 use observe_wire::journal::{
     Home,
     chunk::{CAPACITY_AT, COMMITTED_AT, HEADER, MAGIC},
@@ -43,6 +43,11 @@ fn journal() -> Vec<u8> {
         entry(Kind::End, Ending::Returned as u8, &entry::moment(1, 20), b"42"),
     ]
     .concat();
+    chunk(entries)
+}
+
+/// A chunk with these entries.
+fn chunk(entries: Vec<u8>) -> Vec<u8> {
     let mut chunk = vec![0; HEADER];
     let mut put = |at: usize, n: u64| chunk[at..at + 8].copy_from_slice(&n.to_le_bytes());
     put(0, MAGIC);
@@ -83,6 +88,27 @@ fn what_a_killed_process_recorded_comes_into_the_database_once() {
 }
 
 #[test]
+fn scores_and_metrics_come_back_and_are_counted_apart() {
+    let directory = tempfile::tempdir().unwrap();
+    let target = Target { session: Some("s".into()), ..Target::default() };
+    let score = |id: &str| Record::Score(Score { id: id.into(), target: target.clone(), ..Score::default() });
+    let metric = Record::Metric(Metric { id: "m".into(), target: target.clone(), ..Metric::default() });
+    let records = [score("a"), score("b"), metric];
+    let entries = records.map(|r| entry(Kind::Record, 0, &[0; 8], &serde_json::to_vec(&r).unwrap()));
+    let killed = || drop(process(directory.path(), &chunk(entries.concat())));
+    killed();
+    assert_eq!(stdout(&recover(directory.path(), &[])), "recovered 2 scores; 1 metrics\n");
+    // A journal that is read twice, because the first reader died in between, adds nothing.
+    killed();
+    let told: Value = serde_json::from_str(stdout(&recover(directory.path(), &["--json"]))).unwrap();
+    assert_eq!(told, serde_json::json!({ "spans": 0, "interrupted": 0, "scores": 2, "metrics": 1 }));
+    let store = SqliteStore::open_read_only(directory.path().join("observe.db")).unwrap();
+    let all = RecordQuery::default();
+    assert_eq!(store.scores(&all).unwrap().items.len(), 2);
+    assert_eq!(store.metrics(&all).unwrap().items.len(), 1);
+}
+
+#[test]
 fn the_counts_are_json_on_request_and_the_database_any_file() {
     let directory = tempfile::tempdir().unwrap();
     drop(process(directory.path(), &journal()));
@@ -90,7 +116,7 @@ fn the_counts_are_json_on_request_and_the_database_any_file() {
     let elsewhere = tempfile::tempdir().unwrap();
     let args = ["--json", "--database", database.to_str().unwrap()];
     let told: Value = serde_json::from_str(stdout(&recover(elsewhere.path(), &args))).unwrap();
-    assert_eq!(told, serde_json::json!({ "spans": 2, "interrupted": 1 }));
+    assert_eq!(told, serde_json::json!({ "spans": 2, "interrupted": 1, "scores": 0, "metrics": 0 }));
     assert!(database.exists());
 }
 

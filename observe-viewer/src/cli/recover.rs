@@ -39,12 +39,20 @@ fn open(database: &Path) -> io::Result<SqliteStore> {
 
 /// One line.
 pub(super) fn tell(out: &mut impl Write, recovered: &Recovered) -> io::Result<()> {
-    match recovered.spans {
-        0 => writeln!(out, "nothing to recover"),
-        spans => writeln!(out, "recovered {spans} spans, {} of them interrupted", recovered.interrupted),
+    let Recovered { spans, interrupted, scores, metrics, .. } = recovered;
+    let mut parts = Vec::new();
+    if *spans > 0 {
+        parts.push(format!("{spans} spans, {interrupted} of them interrupted"));
+    }
+    parts.extend((*scores > 0).then(|| format!("{scores} scores")));
+    parts.extend((*metrics > 0).then(|| format!("{metrics} metrics")));
+    match parts.as_slice() {
+        [] => writeln!(out, "nothing to recover"),
+        parts => writeln!(out, "recovered {}", parts.join("; ")),
     }
 }
 
 pub(super) fn as_json(recovered: &Recovered) -> serde_json::Value {
-    json!({ "spans": recovered.spans, "interrupted": recovered.interrupted })
+    let Recovered { spans, interrupted, scores, metrics, .. } = recovered;
+    json!({ "spans": spans, "interrupted": interrupted, "scores": scores, "metrics": metrics })
 }

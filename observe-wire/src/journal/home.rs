@@ -100,7 +100,8 @@ pub fn recover_dead(
             Ok(Some(recovered)) => {
                 all.spans += recovered.spans;
                 all.interrupted += recovered.interrupted;
-                all.records += recovered.records;
+                all.scores += recovered.scores;
+                all.metrics += recovered.metrics;
             }
             Ok(None) => {}
             Err(error) => {

@@ -30,8 +30,10 @@ pub struct Recovered {
     pub spans: u64,
     /// Of these, those without an end.
     pub interrupted: u64,
-    /// Scores and metrics given out.
-    pub records: u64,
+    /// Scores given out.
+    pub scores: u64,
+    /// Metrics given out.
+    pub metrics: u64,
     /// Bytes that could not be read.
     pub damaged: u64,
 }
@@ -121,7 +123,10 @@ pub fn recover(
     }
     for record in book.records.iter().filter_map(assemble::note) {
         give(&book.resource, Found::Record(&record));
-        recovered.records += 1;
+        match record {
+            Record::Score(_) => recovered.scores += 1,
+            Record::Metric(_) => recovered.metrics += 1,
+        }
     }
     Ok(recovered)
 }
