@@ -342,11 +342,7 @@ impl TraceHandle {
     }
 
     fn id(self, name: &'static str, id: &str) -> Self {
-        static EMPTY: Once = Once::new();
-        if id.is_empty() {
-            if self.span.is_some() {
-                EMPTY.say("an empty session or user id says nothing and is left out");
-            }
+        if self.span.is_none() || !is_id(id) {
             return self;
         }
         self.attribute(name, id)
@@ -364,6 +360,15 @@ impl TraceHandle {
         }
         self
     }
+}
+
+/// Whether this is the id of a session or user. An empty one is not, which is said once.
+pub(crate) fn is_id(id: &str) -> bool {
+    static EMPTY: Once = Once::new();
+    if id.is_empty() {
+        EMPTY.say("an empty session or user id says nothing and is left out");
+    }
+    !id.is_empty()
 }
 
 /// An object of one field.

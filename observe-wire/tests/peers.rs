@@ -336,6 +336,31 @@ fn what_the_model_has_no_field_for_goes_to_the_metadata_with_its_type() {
 }
 
 #[test]
+fn negative_counts_and_halves_of_characters_cost_only_themselves() {
+    let half = r#"{"text":"a\ud800"}"#;
+    let span = read_attributes(vec![
+        attribute("llm.token_count.prompt", Value::IntValue(-1)),
+        attribute("llm.token_count.prompt_details.cache_read", Value::IntValue(i64::MIN)),
+        attribute("llm.token_count.completion", Value::IntValue(7)),
+        attribute("input.value", text(half)),
+        attribute("input.mime_type", text("application/json")),
+        attribute("metadata", text(half)),
+        attribute("session.id", text("\0\u{1b}[31m")),
+        attribute("own", text("stays")),
+    ]);
+    assert_eq!((span.usage.total_input(), span.usage.total_output()), (None, Some(7)));
+    assert_eq!(
+        (span.input.as_deref(), span.attributes.session.as_deref()),
+        (Some(half), Some("\0\u{1b}[31m"))
+    );
+    let expected = json!({
+        "llm.token_count.prompt": -1, "llm.token_count.prompt_details.cache_read": i64::MIN, "metadata": half,
+        "own": "stays",
+    });
+    assert_eq!(serde_json::Value::Object(span.metadata.into_owned()), expected);
+}
+
+#[test]
 fn a_payload_is_json_text_whatever_was_sent() {
     for (sent, mime, expected) in [
         (text("plain"), Some("text/plain"), r#""plain""#),

@@ -77,13 +77,13 @@ impl Place {
 
     /// In this session, with everything begun inside.
     pub fn session(mut self, id: impl ToString) -> Self {
-        self.attributes.session = Some(id.to_string()).filter(|id| !id.is_empty());
+        self.attributes.session = Some(id.to_string()).filter(|id| crate::span::is_id(id));
         self
     }
 
     /// For this user, with everything begun inside.
     pub fn user(mut self, id: impl ToString) -> Self {
-        self.attributes.user = Some(id.to_string()).filter(|id| !id.is_empty());
+        self.attributes.user = Some(id.to_string()).filter(|id| crate::span::is_id(id));
         self
     }
 

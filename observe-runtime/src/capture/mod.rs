@@ -26,7 +26,7 @@ use std::{
 };
 
 use observe_model::Json;
-use observe_wire::journal::render::render;
+use observe_wire::journal::{lenient, render::render};
 use serde::Serialize;
 
 pub(crate) use self::redact::is_secret;
@@ -113,7 +113,7 @@ pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Json {
 
 /// `value` as a JSON value, redacted and bounded like any other; null if it fails.
 pub(crate) fn to_value<T: Serialize + ?Sized>(value: &T) -> serde_json::Value {
-    serde_json::from_str(to_json(value).as_str()).unwrap_or_default()
+    lenient::read(to_json(value).as_str()).unwrap_or_default()
 }
 
 /// Writes what `value` prints as a JSON string.

@@ -21,6 +21,7 @@ use std::{
 };
 
 use observe_model::{Resource, Timestamp};
+use observe_wire::journal::lenient;
 
 use crate::{
     clock::Anchor,
@@ -75,6 +76,7 @@ pub(crate) struct Collector {
     anchor: Anchor,
     shown_at: Instant,
     dropped: Once,
+    mended: Once,
     /// Times in a row that spans were held back.
     held: u32,
 }
@@ -109,6 +111,7 @@ impl Collector {
                 anchor,
                 shown_at: Instant::now(),
                 dropped: Once::new(),
+                mended: Once::new(),
                 held: 0,
             };
             collector.run();
@@ -259,6 +262,10 @@ impl Collector {
             && counts.iter().all(|c| c.failed == 0)
         {
             say(&problem);
+        }
+        if lenient::has_mended() {
+            self.mended
+                .say("JSON held half of a surrogate pair, which is no character: U+FFFD is kept instead");
         }
         if pool::dropped() > 0 {
             self.dropped

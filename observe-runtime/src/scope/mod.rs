@@ -56,7 +56,7 @@ macro_rules! stamps {
         /// The end user that the traces are for.
         pub fn user(mut self, id: impl Into<String>) -> Self {
             if switch::is_on() {
-                self.plan.place.attributes.user = Some(id.into()).filter(|id| !id.is_empty());
+                self.plan.place.attributes.user = Some(id.into()).filter(|id| crate::span::is_id(id));
             }
             self
         }
@@ -78,7 +78,7 @@ macro_rules! stamps {
         /// The session that it belongs to; see [`session`](crate::session).
         pub fn session(mut self, id: impl Into<String>) -> Self {
             if switch::is_on() {
-                self.plan.place.attributes.session = Some(id.into()).filter(|id| !id.is_empty());
+                self.plan.place.attributes.session = Some(id.into()).filter(|id| crate::span::is_id(id));
             }
             self
         }

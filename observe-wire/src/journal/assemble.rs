@@ -12,7 +12,7 @@ use crate::provider;
 
 use super::{
     entry::{Ending, Entry, Field, Payload, Start},
-    fields,
+    fields, lenient,
     notes::SiteNote,
     render::render,
 };
@@ -57,7 +57,7 @@ pub(super) fn text(payload: Payload<'_>) -> Cow<'_, str> {
 }
 
 fn value<T: DeserializeOwned>(payload: Payload<'_>) -> Option<T> {
-    serde_json::from_str(&text(payload)).ok()
+    lenient::read(&text(payload))
 }
 
 /// Makes the span of these entries, running if there is no end, and lends it to `give`; none if its ids are none.

@@ -9,6 +9,7 @@ pub mod entry;
 pub mod escape;
 mod fields;
 mod home;
+pub mod lenient;
 pub mod notes;
 mod plain;
 mod recover;
