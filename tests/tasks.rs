@@ -4,9 +4,10 @@ mod support;
 
 use std::{collections::HashMap, time::Duration};
 
+use futures_util::StreamExt as _;
 use observe::{JoinSet, ObserveExt, TraceId, carry, current_context, observe, session, thread};
 use rayon::prelude::*;
-use support::{id, memory, trace, tree};
+use support::{id, memory, named, trace, tree};
 use tokio::task::LocalSet;
 
 #[observe(trace_id = trace, skip_all)]
@@ -264,4 +265,45 @@ fn ten_thousand_interleaved_tasks_keep_apart() {
         let session = format!("session {n}");
         assert!(by_trace[&id].iter().all(|s| s.attributes.session.as_deref() == Some(&*session)), "{n}");
     }
+}
+
+#[tokio::test]
+async fn a_stream_is_polled_in_the_context_that_it_was_given() {
+    support::memory();
+    #[observe]
+    fn item(n: u32) -> u32 {
+        n
+    }
+    #[observe(trace_id = id("carried stream"), skip_all)]
+    fn begin() -> std::pin::Pin<Box<observe::InSpan<impl futures_util::Stream<Item = u32>>>> {
+        let items = futures_util::stream::iter(0..3).then(|n| async move {
+            tokio::task::yield_now().await;
+            item(n)
+        });
+        Box::pin(session("conversation").sync_scope(|| items.in_current_span()))
+    }
+    let mut stream = begin();
+    assert_eq!(futures_util::Stream::size_hint(&stream).0, 3);
+    let other = TraceId::from_seed("around the stream");
+    let sum = async {
+        let mut sum = 0;
+        while let Some(n) = stream.next().await {
+            assert_eq!(
+                observe::current_trace_id(),
+                Some(other),
+                "it is in force at a poll and never between"
+            );
+            sum += n;
+        }
+        sum
+    };
+    assert_eq!(sum.with_trace_id(other).await, 3);
+    let spans = trace(id("carried stream"));
+    let root = named(&spans, "begin").span_id;
+    let items: Vec<_> = spans.iter().filter(|span| span.name == "item").collect();
+    assert_eq!(items.len(), 3);
+    for span in items {
+        assert_eq!((span.parent_id, span.attributes.session.as_deref()), (Some(root), Some("conversation")));
+    }
+    assert!(trace(other).is_empty());
 }

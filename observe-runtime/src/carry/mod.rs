@@ -13,6 +13,7 @@ use std::{
 #[cfg(feature = "tokio")]
 pub use task::{JoinSet, spawn, spawn_blocking, spawn_local};
 
+use futures_core::Stream;
 use observe_model::{SpanId, TraceId};
 
 use crate::{
@@ -57,7 +58,7 @@ pub struct CurrentContext {
 impl CurrentContext {
     /// The same `future`, polled in this context.
     pub fn scope<F: Future>(&self, future: F) -> InSpan<F> {
-        InSpan { future, ambient: self.ambient.clone() }
+        InSpan { inner: future, ambient: self.ambient.clone() }
     }
 
     /// Runs `body` in this context, on this thread.
@@ -68,9 +69,9 @@ impl CurrentContext {
     }
 }
 
-/// What every future can be given.
+/// What every future can be given, and the context every stream too.
 pub trait ObserveExt: Sized {
-    /// The same future, polled in the context that is current now.
+    /// The same future or stream, polled in the context that is current now.
     ///
     /// ```
     /// use observe_runtime::ObserveExt;
@@ -91,35 +92,46 @@ pub trait ObserveExt: Sized {
     /// # }
     /// ```
     #[doc(alias = "langfuse_trace_id")]
-    fn with_trace_id(self, id: impl MaybeId<TraceId>) -> Scoped<Self>;
+    fn with_trace_id(self, id: impl MaybeId<TraceId>) -> Scoped<Self>
+    where
+        Self: Future;
 
     /// The same future, under the span `id`, which may be one of another process: the first span inside has it as its
     /// parent. `None` leaves it to what is in force.
     #[doc(alias = "langfuse_parent_observation_id")]
-    fn with_parent(self, id: impl MaybeId<SpanId>) -> Scoped<Self>;
+    fn with_parent(self, id: impl MaybeId<SpanId>) -> Scoped<Self>
+    where
+        Self: Future;
 }
 
-impl<F: Future> ObserveExt for F {
+// One implementation for both: the compiler cannot know that no type is a future and a stream.
+impl<T> ObserveExt for T {
     fn in_current_span(self) -> InSpan<Self> {
-        InSpan { future: self, ambient: Ambient::current() }
+        InSpan { inner: self, ambient: Ambient::current() }
     }
 
-    fn with_trace_id(self, id: impl MaybeId<TraceId>) -> Scoped<Self> {
+    fn with_trace_id(self, id: impl MaybeId<TraceId>) -> Scoped<Self>
+    where
+        Self: Future,
+    {
         Scoped::new(Plan::of_place(Place::new().trace_id(id)), self)
     }
 
-    fn with_parent(self, id: impl MaybeId<SpanId>) -> Scoped<Self> {
+    fn with_parent(self, id: impl MaybeId<SpanId>) -> Scoped<Self>
+    where
+        Self: Future,
+    {
         Scoped::new(Plan::of_place(Place::new().parent(id)), self)
     }
 }
 
 pin_project_lite::pin_project! {
-    /// A future that takes its context with it; made by [`ObserveExt::in_current_span`].
+    /// A future or stream that takes its context with it; made by [`ObserveExt::in_current_span`].
     #[derive(Debug)]
-    #[must_use = "futures do nothing unless polled"]
+    #[must_use = "futures and streams do nothing unless polled"]
     pub struct InSpan<F> {
         #[pin]
-        future: F,
+        inner: F,
         ambient: Ambient,
     }
 }
@@ -131,6 +143,21 @@ impl<F: Future> Future for InSpan<F> {
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let _entered = this.ambient.enter();
-        this.future.poll(task)
+        this.inner.poll(task)
+    }
+}
+
+impl<S: Stream> Stream for InSpan<S> {
+    type Item = S::Item;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let this = self.project();
+        let _entered = this.ambient.enter();
+        this.inner.poll_next(task)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.inner.size_hint()
     }
 }
