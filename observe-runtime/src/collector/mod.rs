@@ -156,8 +156,8 @@ impl Collector {
         if found && !self.must_hold() {
             self.table.read(&self.anchor, &mut self.outlets);
         }
-        if self.outlets.is_holding() && !self.table.has_due() {
-            self.outlets.settle(&self.table.open_traces());
+        if !self.table.has_due() {
+            self.outlets.settle(|| self.table.open_traces());
         }
         self.outlets.each(|d| d.hand_over(false));
         // Spans stay in the journal until those destinations have them that would find them there again.
@@ -228,9 +228,7 @@ impl Collector {
             self.sweep();
         }
         // A trace has ended if there is nothing of it at a second look either.
-        if self.outlets.is_holding() {
-            self.sweep();
-        }
+        self.sweep();
         self.outlets.each(|d| d.hand_over(true));
         let handed = self.outlets.destinations.iter().map(|d| Handed {
             name: d.name().to_owned(),

@@ -76,16 +76,12 @@ impl Outlets {
         true
     }
 
-    /// Whether traces wait for their verdict.
-    pub(super) fn is_holding(&self) -> bool {
-        self.holding.as_ref().is_some_and(|holding| !holding.is_empty())
-    }
-
-    /// Leaves out the traces that have ended: none of their spans is `open`.
-    pub(super) fn settle(&mut self, open: &HashSet<TraceId>) {
-        if let Some(holding) = &mut self.holding {
-            holding.settle(open);
+    /// Ends the traces that have ended: none of their spans is `open`. Those that wait for a verdict are left out.
+    pub(super) fn settle(&mut self, open: impl Fn() -> HashSet<TraceId>) {
+        if let Some(holding) = self.holding.as_mut().filter(|holding| !holding.is_empty()) {
+            holding.settle(&open());
         }
+        self.each(|d| d.settle(&open));
     }
 
     /// Gives what is held back.

@@ -1,6 +1,11 @@
 //! Finished traces as trees on stderr.
 
-use std::{collections::HashMap, fmt::Write as _, io::Write as _, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Write as _,
+    io::Write as _,
+    sync::Arc,
+};
 
 use observe_model::{Metric, Score, ScoreValue, Span, SpanId, Status, Target, TraceId};
 
@@ -12,15 +17,24 @@ const LIMIT: usize = 100_000;
 /// Characters of an input or output that are shown.
 const PREVIEW: usize = 60;
 
-/// Prints a trace when its root has ended, with durations, inputs and outputs.
+/// Prints a trace when its root has ended, with durations, inputs and outputs. A part of a trace whose root is not recorded
+/// here, because another service began it, is printed when nothing of it runs any more.
 #[derive(Debug, Default)]
 pub struct Console {
-    traces: HashMap<TraceId, Vec<Span<'static>>>,
+    traces: HashMap<TraceId, Held>,
     /// Traces in the order in which their first span came.
     order: Vec<TraceId>,
     held: usize,
     ended: Vec<TraceId>,
     progress: Arc<Progress>,
+}
+
+/// A trace that was not printed yet.
+#[derive(Debug, Default)]
+struct Held {
+    spans: Vec<Span<'static>>,
+    /// Nothing came of it since the last look, and nothing of it was open.
+    quiet: bool,
 }
 
 impl Console {
@@ -31,7 +45,7 @@ impl Console {
 
     fn print(&mut self, id: TraceId) {
         self.order.retain(|t| *t != id);
-        let Some(spans) = self.traces.remove(&id) else { return };
+        let Some(Held { spans, .. }) = self.traces.remove(&id) else { return };
         self.held -= spans.len();
         // A closed stderr is no fault.
         let _ = std::io::stderr().write_all(tree(id, &spans).as_bytes());
@@ -57,11 +71,12 @@ impl Destination for Console {
     }
 
     fn record(&mut self, span: &Span<'_>) {
-        let spans = self.traces.entry(span.trace_id).or_default();
-        if spans.is_empty() {
+        let held = self.traces.entry(span.trace_id).or_default();
+        if held.spans.is_empty() {
             self.order.push(span.trace_id);
         }
-        spans.push(span.clone().into_owned());
+        held.spans.push(span.clone().into_owned());
+        held.quiet = false;
         self.held += 1;
         self.progress.update(|counts| {
             counts.accepted += 1;
@@ -92,6 +107,21 @@ impl Destination for Console {
         let unit = metric.unit.as_deref().map(|unit| format!(" {}", preview(unit))).unwrap_or_default();
         let name = preview(&metric.name);
         self.print_line(&format!("metric {name} = {}{unit}  {}", metric.value, about(&metric.target)));
+    }
+
+    fn settle(&mut self, open: &dyn Fn() -> HashSet<TraceId>) {
+        if self.order.is_empty() {
+            return;
+        }
+        let open = open();
+        for id in &self.order {
+            let Some(held) = self.traces.get_mut(id) else { continue };
+            let is_open = open.contains(id);
+            if held.quiet && !is_open {
+                self.ended.push(*id);
+            }
+            held.quiet = !is_open;
+        }
     }
 
     fn hand_over(&mut self, _now: bool) {

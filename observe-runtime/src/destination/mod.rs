@@ -15,9 +15,9 @@ pub use otlp::{Otlp, OtlpSettings};
 pub use progress::{Delivered, Progress};
 pub use queue::{Queue, Sink};
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::HashSet, path::PathBuf, sync::Arc};
 
-use observe_model::{Metric, Resource, Score, Span};
+use observe_model::{Metric, Resource, Score, Span, TraceId};
 pub use observe_wire::journal::Plain;
 
 /// Somewhere that spans are sent.
@@ -81,6 +81,12 @@ pub trait Destination: Send {
     /// Whether it has so much to do that more would better wait a moment, where the journal has room for it.
     fn is_crowded(&self) -> bool {
         false
+    }
+
+    /// Everything that was found is given; `open` tells, at some cost, the traces of the spans that have not ended. Of a
+    /// trace that is not among them twice in a row there is nothing more to come for now.
+    fn settle(&mut self, open: &dyn Fn() -> HashSet<TraceId>) {
+        let _ = open;
     }
 
     /// The collector has given all that it has for now: time to hand over what was gathered, at the latest if `now`,
