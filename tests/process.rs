@@ -32,6 +32,25 @@ fn role() {
             let _observe = observe::init();
             println!("result {}", work(20));
         }
+        "served" => {
+            let _observe = observe::init();
+            let parent = observe::SpanId::from_seed("a caller elsewhere");
+            observe::trace_context(observe::TraceId::from_seed("served"), parent).sync_scope(|| work(20));
+            let report = observe::flush(std::time::Duration::from_secs(10));
+            assert!(report.complete, "{report:?}");
+            // Not at the end of the process alone: the line below stands after the trace.
+            eprintln!("flushed");
+        }
+        "named" => {
+            let _observe = observe::init();
+            let scope = observe::attributes().name("by scope").version("1").environment("staging");
+            scope.sync_scope(|| work(20));
+            observe::span("root").sync_scope(|| {
+                work(20);
+                let whole = observe::current_trace().name("by word").version("2");
+                whole.environment("testing").release("r7");
+            });
+        }
         "exit" => {
             std::mem::forget(observe::init());
             println!("result {}", work(20));
@@ -145,6 +164,36 @@ fn the_console_prints_a_finished_trace_as_a_tree() {
         "{stderr}"
     );
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_console_prints_what_belongs_to_a_trace_of_another_service_when_its_top_span_has_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = run("served", directory.path(), &[("OBSERVE_DESTINATIONS", "console")]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<_> = stderr.lines().collect();
+    assert!(lines[0].starts_with("trace "), "{stderr}");
+    assert!(lines[1].starts_with("└─ work [span] "), "{stderr}");
+    assert!(lines[2].starts_with("   └─ helper [span] "), "{stderr}");
+    assert_eq!(lines[3..], ["flushed"], "{stderr}");
+}
+
+#[test]
+fn a_name_from_a_scope_or_from_inside_is_the_traces_in_the_lists() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = run("named", directory.path(), &[("OBSERVE_RELEASE", "process's")]);
+    assert!(output.status.success(), "{output:?}");
+    let store = SqliteStore::open_read_only(directory.path().join("observe.db")).unwrap();
+    let mut told: Vec<_> = store.traces(&TraceQuery::default()).unwrap().items;
+    told.sort_by_key(|trace| trace.start);
+    let told: Vec<_> = told
+        .iter()
+        .map(|t| {
+            [Some(t.name.as_str()), t.version.as_deref(), t.release.as_deref(), t.environment.as_deref()]
+        })
+        .collect();
+    let expected = [["by scope", "1", "process's", "staging"], ["by word", "2", "r7", "testing"]];
+    assert_eq!(told, expected.map(|texts| texts.map(Some)));
 }
 
 #[test]

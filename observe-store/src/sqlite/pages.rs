@@ -155,7 +155,8 @@ fn payload(cells: &mut Cells<'_>) -> rusqlite::Result<Option<Box<RawValue>>> {
     Ok(text(cells)?.and_then(payload::json))
 }
 
-fn text(cells: &mut Cells<'_>) -> rusqlite::Result<Option<String>> {
+/// A text: that of the payload row, else the head.
+pub(super) fn text(cells: &mut Cells<'_>) -> rusqlite::Result<Option<String>> {
     let head: Option<String> = cells.take()?;
     let (encoding, body): (Option<String>, Option<Vec<u8>>) = (cells.take()?, cells.take()?);
     match (encoding, body) {

@@ -8,10 +8,13 @@ use std::{
     sync::LazyLock,
 };
 
-use observe_model::{Level, SpanId, Status, Timestamp, TraceId, Usage};
+use observe_model::{Details, Level, SpanId, Status, Timestamp, TraceAttributes, TraceId, Usage};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::cells::{Cells, USAGE, add_cost, add_totals, add_usage, buckets, int};
+use super::{
+    cells::{Cells, USAGE, add_cost, add_totals, add_usage, buckets, int},
+    pages::text,
+};
 use crate::{Totals, tree::Tree};
 
 /// A project and a session of it.
@@ -56,6 +59,7 @@ struct Part {
     public: Option<bool>,
     /// What was said of the trace in it, and when.
     said: Option<(Timestamp, Said)>,
+    has_said: bool,
 }
 
 /// What was said of a trace that its row shows.
@@ -79,7 +83,7 @@ fn parts(connection: &Connection, id: TraceId) -> rusqlite::Result<Vec<Part>> {
     let mut statement = connection.prepare_cached(&PARTS)?;
     let rows = statement.query_map([id.to_bytes()], |row| {
         let mut cells = Cells::new(row);
-        Ok(Part {
+        let mut part = Part {
             id: cells.span_id()?,
             parent: cells.optional_span_id()?,
             session: cells.take()?,
@@ -98,7 +102,10 @@ fn parts(connection: &Connection, id: TraceId) -> rusqlite::Result<Vec<Part>> {
             environment: cells.take()?,
             public: cells.take()?,
             said: said(&mut cells)?,
-        })
+            has_said: false,
+        };
+        part.has_said = part.said.is_some();
+        Ok(part)
     })?;
     rows.collect()
 }
@@ -118,6 +125,25 @@ fn all_said(parts: &mut [Part]) -> Said {
         input: said.input.or(before.input),
         output: said.output.or(before.output),
     })
+}
+
+/// What was said of the trace in a span that does not stand for it, and everything else that was said, the latest word
+/// winning. Each row holds what was said laid over what its scopes set; only the details tell the two apart.
+fn said_apart(connection: &Connection, id: TraceId) -> rusqlite::Result<TraceAttributes> {
+    let mut statement = connection.prepare_cached(
+        "SELECT details_head, encoding, body FROM spans LEFT JOIN payloads ON hash = details_hash \
+         WHERE trace_id = ?1 AND said_ns IS NOT NULL ORDER BY said_ns, start_ns, span_id",
+    )?;
+    let mut rows = statement.query([id.to_bytes()])?;
+    let mut all = TraceAttributes::default();
+    while let Some(row) = rows.next()? {
+        let mut cells = Cells::new(row);
+        // What cannot be read must not keep the spans from being written.
+        let details = text(&mut cells)?.and_then(|json| serde_json::from_str::<Details>(&json).ok());
+        let said = details.and_then(|details| details.trace);
+        said.iter().for_each(|said| all.merge(&said.attributes));
+    }
+    Ok(all)
 }
 
 /// The span that stands for the trace: the first root; while there is none, the first whose parent has not arrived.
@@ -172,6 +198,11 @@ fn refresh_trace(connection: &Connection, id: TraceId) -> rusqlite::Result<()> {
     let ids: Vec<_> = parts.iter().map(|part| (part.id, part.parent)).collect();
     let tree = Tree::new(&ids);
     let Some(head) = head(&parts, &tree) else { return Ok(()) };
+    // The head's own row has what was said in it.
+    let apart = match parts.iter().any(|part| part.has_said && part.id != head.id) {
+        true => said_apart(connection, id)?,
+        false => TraceAttributes::default(),
+    };
     let status = match status(&parts, head) {
         Status::Running => Status::Running,
         _ if said.failed.is_some() => Status::Error,
@@ -183,8 +214,8 @@ fn refresh_trace(connection: &Connection, id: TraceId) -> rusqlite::Result<()> {
     connection.prepare_cached(&REPLACE_TRACE)?.execute(params![
         id.to_bytes(),
         head.id.to_bytes(),
-        first(&parts, head, |part| part.session.as_ref()),
-        first(&parts, head, |part| part.user.as_ref()),
+        apart.session.as_ref().or_else(|| first(&parts, head, |part| part.session.as_ref())),
+        apart.user.as_ref().or_else(|| first(&parts, head, |part| part.user.as_ref())),
         tags(&parts),
         status.as_str(),
         parts.first().map(|part| int(part.start.0)),
@@ -201,14 +232,14 @@ fn refresh_trace(connection: &Connection, id: TraceId) -> rusqlite::Result<()> {
         u5,
         u6,
         totals.cost,
-        first(&parts, head, |part| part.named.as_ref()),
+        apart.name.as_ref().or_else(|| first(&parts, head, |part| part.named.as_ref())),
         said.failed,
         said.input,
         said.output,
-        first(&parts, head, |part| part.version.as_ref()),
-        first(&parts, head, |part| part.release.as_ref()),
-        first(&parts, head, |part| part.environment.as_ref()),
-        first(&parts, head, |part| part.public),
+        apart.version.as_ref().or_else(|| first(&parts, head, |part| part.version.as_ref())),
+        apart.release.as_ref().or_else(|| first(&parts, head, |part| part.release.as_ref())),
+        apart.environment.as_ref().or_else(|| first(&parts, head, |part| part.environment.as_ref())),
+        apart.public.or_else(|| first(&parts, head, |part| part.public)),
     ])?;
     Ok(())
 }

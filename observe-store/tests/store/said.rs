@@ -1,7 +1,7 @@
 //! What was said of spans and traces, and scores and metrics, is what the questions answer.
 
 use observe_model::{
-    Cost, Details, Event, Json, Metadata, Metric, Record, Score, ScoreValue, State, Status, Target,
+    Cost, Details, Event, Json, Metadata, Metric, Record, Score, ScoreValue, Span, State, Status, Target,
     Timestamp, TraceAttributes, TraceUpdate,
 };
 use observe_store::{RecordQuery, SqliteStore, Store, TraceQuery};
@@ -63,6 +63,32 @@ fn what_was_said_of_a_trace_wins_over_its_root_and_the_latest_word_over_all() {
     let said = trace.said.unwrap();
     assert_eq!((said.attributes.name.as_deref(), said.failed.as_deref()), (Some("late"), Some("no answer")));
     assert_eq!(trace.spans[0].input.as_ref().unwrap().get(), "\"root's\"", "its own input stays apart");
+}
+
+#[test]
+fn a_trace_is_called_what_was_said_last_also_where_its_root_had_ended_by_then() {
+    let (_directory, mut store) = temporary();
+    let scope = TraceAttributes { name: Some("scope's".into()), ..TraceAttributes::default() };
+    let with = |mut span: Span<'static>, said: TraceUpdate| {
+        span.attributes.to_mut().merge(&scope);
+        span.attributes.to_mut().merge(&said.attributes);
+        span.details = Some(Box::new(Details { trace: Some(said), ..Details::default() }));
+        span
+    };
+    let root = with(span(1, 1, 0, 1), update(4, "early", None));
+    // It says nothing of the name: that of the scope around it is older than what was said.
+    let attributes = TraceAttributes { version: Some("3".into()), ..TraceAttributes::default() };
+    let silent = TraceUpdate { at: Timestamp(5), attributes, ..TraceUpdate::default() };
+    write(&mut store, &[root, with(span(1, 2, 1, 2), silent)]);
+    let row = |store: &SqliteStore| store.traces(&TraceQuery::default()).unwrap().items.remove(0);
+    assert_eq!((row(&store).name, row(&store).version.as_deref()), ("early".into(), Some("3")));
+    let mut late = update(6, "late", None);
+    late.attributes.environment = Some("staging".into());
+    late.attributes.release = Some("r7".into());
+    write(&mut store, &[with(span(1, 3, 1, 3), late)]);
+    let row = row(&store);
+    assert_eq!((row.name.as_str(), row.version.as_deref()), ("late", Some("3")));
+    assert_eq!((row.environment.as_deref(), row.release.as_deref()), (Some("staging"), Some("r7")));
 }
 
 fn score(id: &str, name: &str, at: u64, value: ScoreValue, target: Target) -> Record {
