@@ -5,7 +5,10 @@
 use std::{env, process::Command, time::Duration};
 
 use observe::{
-    ObserveExt, TraceId, Usage, carry, current_context, current_span, observe, propagate, session,
+    Cost, JoinSet, Level, ObserveExt, SpanId, SpanType, TraceId, Usage, agent, attributes, carry,
+    current_context, current_span, current_span_id, current_trace, current_trace_id, flush, metric, observe,
+    propagate, score, session, span, spawn, spawn_blocking, spawn_local, thread, trace_context, trace_url,
+    trace_url_for, trace_urls_for,
 };
 
 #[observe(as_type = "tool")]
@@ -31,13 +34,23 @@ fn finish<F: Future>(future: F) -> F::Output {
 fn everything() {
     assert_eq!(work(41), 42);
     assert_eq!(finish(work_async(1)), 2);
-    session("s").user("u").tag("t").metadata("k", 1).sync_scope(|| {
+    session("s").user("u").tag("t").tags(["a"]).metadata("k", 1).sync_scope(|| {
         work(2);
-        current_span().input(1).output(2).name("n").usage(Usage::new(1, 2)).mark_failed("f");
+        say_everything();
+        span("said")
+            .as_type(SpanType::Tool)
+            .input(1)
+            .model("m")
+            .level(Level::Debug)
+            .sync_scope(say_everything);
     });
+    say_everything();
+    attributes().name("n").version("1").environment("test").sync_scope(|| work(3));
     finish(session("s").scope(work_async(3)));
-    finish(observe::span("by hand").scope(work_async(4).in_current_span()));
-    observe::agent("agent").lazy().sync_scope(|| work(5));
+    finish(span("by hand").scope(work_async(4).in_current_span()));
+    agent("agent").input(1).model("m").version("2").lazy().sync_scope(|| work(5));
+    let _ = span("tried").try_sync_scope(|| Err::<(), _>("failed"));
+    let _ = finish(agent("tried").try_scope(async { Err::<(), _>("failed") }));
     {
         let _scope = session("entered").enter();
         work(6);
@@ -48,13 +61,77 @@ fn everything() {
     propagate::inject(&mut headers);
     propagate::extract(&headers).sync_scope(|| work(9));
     finish(propagate::extract(&headers).scope(work_async(10)));
-    observe::trace_context(TraceId::from_seed("x"), None).sync_scope(|| work(11));
-    let _ = (observe::current_trace_id(), observe::current_span_id(), observe::trace_url());
-    let _ = observe::flush(Duration::ZERO);
+    let (trace, parent) = (TraceId::from_seed("x"), SpanId::from_seed("x"));
+    trace_context(trace, None).sync_scope(|| work(11));
+    finish(work_async(12).with_trace_id(trace).with_parent(parent));
+    finish(current_context().scope(work_async(13)));
+    thread::spawn(|| work(14)).join().unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| work(15));
+        thread::Builder::new().spawn_scoped(scope, || work(16)).unwrap();
+    });
+    thread::Builder::new().name("named").stack_size(1 << 20).spawn(|| work(17)).unwrap().join().unwrap();
+    let _ = (current_trace_id(), current_span_id());
+    let _ = (trace_url(), trace_url_for(trace), trace_urls_for(trace), observe::database_path());
+    let _ = flush(Duration::ZERO);
+}
+
+/// Everything that handles, scores and metrics can say, wherever that is.
+fn say_everything() {
+    let (trace, span) = (TraceId::from_seed("x"), SpanId::from_seed("x"));
+    let here = current_span();
+    here.input(1).input_field("f", 2).output(3).state_before(4).state_after(5).state("s", 6).name("n");
+    here.as_type(SpanType::Chain).model("m").parameters(()).prompt("p", 1).tools([1]).version("1");
+    here.usage(Usage::new(1, 2)).cost(Cost::new(0.5, 0.5)).time_to_first_token(Duration::ZERO).first_token();
+    here.level(Level::Warning)
+        .status_message("m")
+        .tags(["t"])
+        .metadata("k", 1)
+        .event("e", ())
+        .link(trace, span);
+    here.error(&std::fmt::Error).mark_failed("f");
+    let _ = (here.id(), here.trace());
+    let whole = current_trace().name("n").session("s").user("u").tags(["t"]).metadata("k", 1).version("1");
+    whole.release("r").environment("test").public(true).summary(1).input(2).output(3).mark_failed("f");
+    // Of a session, so that there is always something that it is about.
+    score("s", 1).comment("c").correction(2).metadata("k", 3).author("a").id("i").on_session("s").record();
+    score("s", true).on_trace(trace).record();
+    score("s", "good").on_span(trace, span).record();
+    if current_span_id().is_some() {
+        score("s", 0.5).on_current_span().record();
+        metric("m", 1).unit("u").tag("t").tags(["a"]).persist().record();
+    }
+    metric("m", 1).on_trace(trace).persist().record();
+}
+
+/// The helpers of tokio, which works in neither destructors of thread-locals nor at exit: there the host cannot call them.
+fn with_tokio() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    session("tokio").sync_scope(|| {
+        runtime.block_on(tokio::task::LocalSet::new().run_until(async {
+            assert_eq!(spawn(work_async(20)).await.unwrap(), 21);
+            assert_eq!(spawn_local(work_async(21)).await.unwrap(), 22);
+            assert_eq!(spawn_blocking(|| work(22)).await.unwrap(), 23);
+            let mut tasks = JoinSet::new();
+            tasks.spawn(work_async(23));
+            assert_eq!(tasks.join_next().await.unwrap().unwrap(), 24);
+        }));
+    });
 }
 
 /// Does everything when it is dropped.
 struct Last;
+
+/// Likewise, with tokio.
+struct Unwound;
+
+impl Drop for Unwound {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking());
+        everything();
+        with_tokio();
+    }
+}
 
 impl Drop for Last {
     fn drop(&mut self) {
@@ -68,6 +145,7 @@ thread_local! {
 
 extern "C" fn c_thread(_: *mut libc::c_void) -> *mut libc::c_void {
     LAST.with(|_| everything());
+    with_tokio();
     std::ptr::null_mut()
 }
 
@@ -95,18 +173,21 @@ fn role() {
     // SAFETY: the function has the signature that is asked for and does not unwind.
     unsafe { libc::atexit(at_exit) };
     everything();
+    with_tokio();
     on_c_thread();
     let guard = observe::init();
     everything();
+    with_tokio();
     on_c_thread();
     std::thread::spawn(|| LAST.with(|_| everything())).join().unwrap();
     let unwound = std::panic::catch_unwind(|| {
-        let _last = Last;
+        let _last = Unwound;
         std::panic::resume_unwind(Box::new("on purpose"));
     });
     assert!(unwound.is_err());
     drop(guard);
     everything();
+    with_tokio();
     // The second registration runs before the runtime's own at the end of the process, the first one after it.
     // SAFETY: as above.
     unsafe { libc::atexit(at_exit) };
@@ -127,10 +208,32 @@ fn every_public_call_works_before_init_after_shutdown_in_destructors_while_unwin
     assert!(!stderr.contains("observe: "), "{stderr}");
     use observe_store::Store;
     let store = observe_store::SqliteStore::open_read_only(directory.path().join("observe.db")).unwrap();
-    let query =
-        observe_store::TraceQuery { session: Some("entered".into()), limit: 100, ..Default::default() };
-    let traces = store.traces(&query).unwrap().items.len();
+    let traces = |session: &str| {
+        let query =
+            observe_store::TraceQuery { session: Some(session.into()), limit: 100, ..Default::default() };
+        store.traces(&query).unwrap().items.len()
+    };
     // After init, on the thread of C and as its last, on the other thread likewise, while unwinding, after the guard, and
     // once at the end before the runtime's.
-    assert_eq!(traces, 8);
+    assert_eq!(traces("entered"), 8);
+    // Four traces each after init, on the thread of C, while unwinding and after the guard.
+    assert_eq!(traces("tokio"), 4 * 4);
+}
+
+#[test]
+fn every_public_function_is_among_those_that_are_called_here() {
+    let exports = include_str!("../src/lib.rs");
+    let calls = include_str!("anywhere.rs");
+    let lists = exports.split("pub use observe_runtime::{").skip(1);
+    let names = lists.filter_map(|list| list.split('}').next()).flat_map(|list| list.split(','));
+    let mut checked = 0;
+    for name in names.map(str::trim).filter(|name| name.starts_with(|c: char| c.is_lowercase())) {
+        // `destination` holds types only.
+        let is_called = [format!(" {name}("), format!("({name}("), format!(" {name}::")]
+            .iter()
+            .any(|c| calls.contains(c));
+        assert!(is_called || name == "destination", "`{name}` is not called");
+        checked += 1;
+    }
+    assert!(checked > 20, "{checked}");
 }
