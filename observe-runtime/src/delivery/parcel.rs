@@ -59,7 +59,7 @@ impl Parcel {
         let (progress, memory) = (Arc::clone(progress), Arc::clone(memory));
         memory.fetch_add(body.len(), Ordering::Relaxed);
         let (part, bytes) = (progress.accept(spans), body.len());
-        let account = Account { progress, part, tally: Mutex::default(), memory, bytes };
+        let account = Account { progress, part, spans, tally: Mutex::default(), memory, bytes };
         Self { url, body, content, spans, account: Some(Arc::new(account)) }
     }
 
@@ -103,6 +103,7 @@ pub(crate) struct Account {
     progress: Arc<Progress>,
     /// What [`Progress::accept`] named it.
     part: u64,
+    spans: u64,
     tally: Mutex<Tally>,
     /// Bytes in memory of all that was accepted and is not gone.
     memory: Arc<AtomicUsize>,
@@ -113,13 +114,36 @@ impl Drop for Account {
     fn drop(&mut self) {
         self.memory.fetch_sub(self.bytes, Ordering::Relaxed);
         let tally = std::mem::take(self.tally.get_mut().unwrap_or_else(PoisonError::into_inner));
+        // What nobody counted was let go of on the way: nothing was there to send it with.
+        let uncounted = self.spans.saturating_sub(tally.sent + tally.failed + tally.spooled);
         self.progress.settle(self.part, |counts| {
             counts.sent += tally.sent;
-            counts.failed += tally.failed;
+            counts.failed += tally.failed + uncounted;
             counts.spooled += tally.spooled;
             if tally.error.is_some() {
                 counts.error = tally.error;
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_let_go_of_unsent_is_counted_as_failed() {
+        let (progress, memory) = (Arc::<Progress>::default(), Arc::<AtomicUsize>::default());
+        let parcel = |spans| {
+            Parcel::new("http://x".into(), Content::Json, vec![0; 9].into(), spans, &progress, &memory)
+        };
+        drop(parcel(3));
+        let partly = parcel(5);
+        partly.settle(|tally| tally.sent += 4);
+        assert_eq!(memory.load(Ordering::Relaxed), 9);
+        drop(partly);
+        let counts = progress.get();
+        assert_eq!((counts.accepted, counts.sent, counts.failed, counts.pending()), (8, 4, 4, 0));
+        assert_eq!(memory.load(Ordering::Relaxed), 0);
     }
 }
