@@ -17,6 +17,6 @@ fuzz_target!(|file: &[u8]| {
             Found::Record(_) => records += 1,
         });
         let recovered = recovered.unwrap_or_default();
-        assert_eq!((recovered.spans, recovered.records), (spans, records));
+        assert_eq!((recovered.spans, recovered.scores + recovered.metrics), (spans, records));
     }
 });
