@@ -1,17 +1,19 @@
-//! The OTLP decoder: any body gives spans or an error, and what it gives can be written and read again.
+//! The OTLP decoder: any body gives spans or an error, and what it gives can be written in each dialect and read again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use observe_wire::{Encoder, ExportResponse, Limits, decode};
+use observe_wire::{Dialect, Encoder, ExportResponse, Extras, Limits, decode};
 
 fuzz_target!(|body: &[u8]| {
     let _ = ExportResponse::decode(body);
     let Ok(decoded) = decode(body, &Limits::default()) else { return };
     for resource in decoded.resources {
-        let mut encoder = Encoder::new(&resource.resource);
-        resource.spans.iter().for_each(|span| encoder.push(span));
-        let again = decode(&encoder.take(), &Limits::default()).expect("what was decoded can be encoded");
-        let spans: usize = again.resources.iter().map(|resource| resource.spans.len()).sum();
-        assert_eq!((spans, again.rejected), (resource.spans.len(), 0));
+        for dialect in Dialect::ALL {
+            let mut encoder = Encoder::in_dialect(&resource.resource, *dialect, &Extras::default());
+            resource.spans.iter().for_each(|span| encoder.push(span));
+            let again = decode(&encoder.take(), &Limits::default()).expect("what was decoded can be encoded");
+            let spans: usize = again.resources.iter().map(|resource| resource.spans.len()).sum();
+            assert_eq!((spans, again.rejected), (resource.spans.len(), 0));
+        }
     }
 });

@@ -15,6 +15,14 @@ pub struct ParseNameError {
     expected: String,
 }
 
+impl ParseNameError {
+    /// `given` names no `what`: `names` are those that there are.
+    pub fn new<'n>(what: &'static str, given: &str, names: impl IntoIterator<Item = &'n str>) -> Self {
+        let names: Vec<_> = names.into_iter().collect();
+        Self { what, given: given.to_owned(), expected: names.join(", ") }
+    }
+}
+
 /// Defines an enum whose variants have one lower-case name each, the same in code, store, API and UI.
 macro_rules! named {
     ($(#[$doc:meta])* $type:ident, $what:literal { $($(#[$vdoc:meta])* $variant:ident = $name:literal),+ $(,)? }) => {
@@ -43,11 +51,8 @@ macro_rules! named {
             type Err = ParseNameError;
 
             fn from_str(text: &str) -> Result<Self, ParseNameError> {
-                Self::ALL.iter().copied().find(|v| v.as_str() == text).ok_or_else(|| ParseNameError {
-                    what: $what,
-                    given: text.to_owned(),
-                    expected: Self::ALL.iter().map(|v| v.as_str()).collect::<Vec<_>>().join(", "),
-                })
+                let found = Self::ALL.iter().copied().find(|v| v.as_str() == text);
+                found.ok_or_else(|| ParseNameError::new($what, text, Self::ALL.iter().map(|v| v.as_str())))
             }
         }
     };

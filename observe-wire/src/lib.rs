@@ -16,6 +16,7 @@ mod otlp;
 mod provider;
 pub mod w3c;
 
+pub use dialect::{Dialect, Extras};
 pub use otlp::{
     decoder::{DecodeError, Decoded, DecodedResource, Limits, SpanError, decode},
     encoder::Encoder,

@@ -4,13 +4,17 @@ mod common;
 
 use common::span;
 use observe_model::Resource;
-use observe_wire::{DecodeError, Encoder, Limits, SpanError, decode};
+use observe_wire::{DecodeError, Dialect, Encoder, Extras, Limits, SpanError, decode};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
     common::v1::{AnyValue, ArrayValue, KeyValue, any_value::Value},
     trace::v1::{ResourceSpans, ScopeSpans, Span},
 };
-use proptest::{collection::vec, prelude::*, sample::Index};
+use proptest::{
+    collection::vec,
+    prelude::*,
+    sample::{Index, select},
+};
 use prost::Message as _;
 
 proptest! {
@@ -26,8 +30,9 @@ proptest! {
         damage in vec((any::<Index>(), any::<u8>()), 1..8),
         cut in any::<Index>(),
         is_cut: bool,
+        dialect in select(Dialect::ALL),
     ) {
-        let mut encoder = Encoder::new(&Resource::default());
+        let mut encoder = Encoder::in_dialect(&Resource::default(), dialect, &Extras::default());
         spans.iter().for_each(|span| encoder.push(span));
         let mut body = encoder.take();
         for (at, byte) in damage {

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use common::{json, record, resource, span, text};
 use observe_model::{Code, Level, Resource, Span, SpanId, SpanType, Timestamp, TraceAttributes, TraceId};
 use observe_wire::{
-    DecodedResource, Encoder, ExportResponse, Limits, decode, export_response,
+    DecodedResource, Dialect, Encoder, ExportResponse, Extras, Limits, decode, export_response,
     journal::{
         Plain, RawStart,
         assemble::{Parts, assemble},
@@ -25,15 +25,19 @@ proptest! {
         spans in vec(span(), 1..6),
         records in vec(record(), 0..3),
     ) {
-        let mut encoder = Encoder::new(&resource);
-        spans.iter().for_each(|span| encoder.push(span));
-        records.iter().for_each(|record| encoder.push_record(record));
-        let length = encoder.len();
-        let body = encoder.take();
-        prop_assert_eq!(body.len(), length);
-        let decoded = decode(&body, &Limits::default()).unwrap();
-        prop_assert_eq!((decoded.rejected, decoded.reason), (0, None));
-        prop_assert_eq!(decoded.resources, vec![DecodedResource { resource, spans, records }]);
+        let all = vec![DecodedResource { resource, spans, records }];
+        let DecodedResource { resource, spans, records } = &all[0];
+        for dialect in Dialect::ALL {
+            let mut encoder = Encoder::in_dialect(resource, *dialect, &Extras::default());
+            spans.iter().for_each(|span| encoder.push(span));
+            records.iter().for_each(|record| encoder.push_record(record));
+            let length = encoder.len();
+            let body = encoder.take();
+            prop_assert_eq!(body.len(), length);
+            let decoded = decode(&body, &Limits::default()).unwrap();
+            prop_assert_eq!((decoded.rejected, decoded.reason), (0, None));
+            prop_assert_eq!(&decoded.resources, &all, "{}", dialect);
+        }
     }
 
     #[test]
@@ -102,6 +106,46 @@ proptest! {
 
 fn begun(name: &str) -> Span<'static> {
     Span::begin(TraceId::from_seed("t"), SpanId::from_seed(name), name.to_owned(), Timestamp(1))
+}
+
+#[test]
+fn every_dialect_is_known_by_its_name() {
+    for dialect in Dialect::ALL {
+        assert_eq!(dialect.to_string().parse(), Ok(*dialect));
+    }
+    let error = "datadog".parse::<Dialect>().unwrap_err().to_string();
+    assert!(
+        error.starts_with("unknown dialect `datadog`: expected one of openinference, langfuse"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_plain_span_is_written_in_the_dialect_too() {
+    let span = begun("find");
+    let (note, attributes) = (site_note(&span), TraceAttributes::default());
+    let start = Start { span: 1, ticks: 2, parent: 0, trace: 3, stamp: 1, site: 1 };
+    let entries = entries(&start, 4, &(0, vec![]), &(0, vec![]));
+    let plain = plain(&entries, &note, &attributes).unwrap();
+    for dialect in Dialect::ALL {
+        let [mut plainly, mut wholly] =
+            [(); 2].map(|()| Encoder::in_dialect(&Resource::default(), *dialect, &Extras::default()));
+        plainly.push_plain(&plain);
+        wholly.push(&plain.to_span());
+        assert_eq!(plainly.take(), wholly.take(), "{dialect}");
+    }
+}
+
+#[test]
+fn what_is_said_of_the_process_beside_the_dialect_replaces_what_the_dialect_says() {
+    let resource = Resource { project: "p".into(), service: "s".into(), ..Default::default() };
+    let extras = Extras { resource: vec![("service.name".into(), "other".into())], ..Default::default() };
+    for dialect in Dialect::ALL {
+        let mut encoder = Encoder::in_dialect(&resource, *dialect, &extras);
+        encoder.push(&begun("find"));
+        let decoded = decode(&encoder.take(), &Limits::default()).unwrap();
+        assert_eq!(decoded.resources[0].resource, Resource { service: "other".into(), ..resource.clone() });
+    }
 }
 
 #[test]

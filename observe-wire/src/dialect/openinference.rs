@@ -5,15 +5,18 @@
 
 use std::borrow::Cow;
 
-use observe_model::{Code, Cost, Level, Metadata, Resource, Span, SpanType, Status, TraceAttributes, Usage};
-use serde::Serializer as _;
-use serde_json::Value;
+use observe_model::{Cost, Details, Json, Level, Prompt, Resource, Span, SpanType, TraceAttributes, Usage};
 
+use super::{
+    Draft, fill,
+    own::{self, fill_metadata, json, object},
+    payload::{self, JSON, TEXT, literal, looks_nested},
+};
 use crate::otlp::{
     attributes::{Attributes, Unreadable},
     protobuf::{
-        RESOURCE_ATTRIBUTES, SPAN_ATTRIBUTES as SPAN, key, put_bool, put_const_text, put_double, put_int,
-        put_text, put_text_after, put_texts,
+        SPAN_ATTRIBUTES as SPAN, key, put_const_text, put_double, put_int, put_text, put_text_after,
+        put_texts,
     },
 };
 
@@ -36,21 +39,27 @@ const fn kind(span_type: SpanType) -> (&'static str, bool) {
 /// The word for a plain span. From others than us it means a chain.
 const PLAIN: &str = "CHAIN";
 
-/// Appends the attributes of a resource.
-pub(crate) fn put_resource(out: &mut Vec<u8>, resource: &Resource) {
-    put_text(out, key!(RESOURCE_ATTRIBUTES, "openinference.project.name"), resource.project.as_bytes());
-    put_text(out, key!(RESOURCE_ATTRIBUTES, "service.name"), resource.service.as_bytes());
-    if let Some(release) = &resource.release {
-        put_text(out, key!(RESOURCE_ATTRIBUTES, "service.version"), release.as_bytes());
-    }
-    if let Some(environment) = &resource.environment {
-        put_text(out, key!(RESOURCE_ATTRIBUTES, "deployment.environment.name"), environment.as_bytes());
-    }
+/// The attributes of a resource.
+pub(crate) fn of_resource(resource: &Resource) -> Vec<(&'static str, &str)> {
+    let Resource { project, service, release, environment } = resource;
+    let mut attributes = vec![("openinference.project.name", &**project), ("service.name", service)];
+    attributes.extend(release.as_deref().map(|release| ("service.version", release)));
+    attributes.extend(environment.as_deref().map(|name| ("deployment.environment.name", name)));
+    attributes
 }
 
-/// Mime types of payloads.
-const JSON: &str = "application/json";
-const TEXT: &str = "text/plain";
+/// Appends what a span says in attributes.
+pub(crate) fn put(out: &mut Vec<u8>, span: &Span<'_>) {
+    put_site(out, span);
+    put_scope(out, &span.attributes, !span.metadata.is_empty());
+    if let Some(input) = &span.input {
+        put_input(out, input.as_bytes());
+    }
+    if let Some(output) = &span.output {
+        put_output(out, output.as_bytes());
+    }
+    put_rest(out, span);
+}
 
 /// The mime type of input or output, followed by its key, and where the key's attribute begins.
 macro_rules! payload {
@@ -73,13 +82,9 @@ pub(crate) fn put_site(out: &mut Vec<u8>, span: &Span<'_>) {
     let (bytes, length) = &TYPES[span.span_type as usize];
     out.extend_from_slice(bytes);
     out.truncate(out.len() - (bytes.len() - length));
-    if let Some(code) = &span.code {
-        put_text(out, key!(SPAN, "code.function.name"), code.function.as_bytes());
-        put_text(out, key!(SPAN, "code.file.path"), code.file.as_bytes());
-        put_int(out, key!(SPAN, "code.line.number"), code.line.into());
-    }
+    own::put_code(out, span);
     if span.level != Level::Default {
-        put_text(out, key!(SPAN, "observe.level"), span.level.as_str().as_bytes());
+        own::put_level(out, span.level);
     }
 }
 
@@ -100,39 +105,33 @@ static TYPES: [([u8; 72], usize); SpanType::ALL.len()] = {
     types
 };
 
-/// Appends what depends on the scope alone; for a span with metadata of its `own` without that which it is merged with.
-pub(crate) fn put_scope(out: &mut Vec<u8>, scope: &TraceAttributes, own: bool) {
+/// Appends what depends on the scope alone; for a span whose metadata it is `merged` with later, without that.
+pub(crate) fn put_scope(out: &mut Vec<u8>, scope: &TraceAttributes, merged: bool) {
     if let Some(session) = &scope.session {
         put_text(out, key!(SPAN, "session.id"), session.as_bytes());
     }
     if let Some(user) = &scope.user {
         put_text(out, key!(SPAN, "user.id"), user.as_bytes());
     }
-    if let Some(name) = &scope.name {
-        put_text(out, key!(SPAN, "observe.trace.name"), name.as_bytes());
-    }
-    if let Some(version) = &scope.version {
-        put_text(out, key!(SPAN, "observe.trace.version"), version.as_bytes());
-    }
-    if let Some(release) = &scope.release {
-        put_text(out, key!(SPAN, "observe.trace.release"), release.as_bytes());
-    }
-    if let Some(environment) = &scope.environment {
-        put_text(out, key!(SPAN, "observe.trace.environment"), environment.as_bytes());
-    }
-    if let Some(public) = scope.public {
-        put_bool(out, key!(SPAN, "observe.trace.public"), public);
-    }
     if !scope.tags.is_empty() {
         put_texts(out, SPAN, "tag.tags", &scope.tags);
     }
     if !scope.metadata.is_empty() {
         let json = object(scope.metadata.iter());
-        put_text(out, key!(SPAN, "observe.trace.metadata"), &json);
-        if !own {
+        own::put_scope_metadata(out, &json);
+        if !merged {
             put_text(out, key!(SPAN, "metadata"), &json);
         }
     }
+    let unsaid = own::Scope {
+        name: scope.name.as_deref(),
+        version: scope.version.as_deref(),
+        release: scope.release.as_deref(),
+        environment: scope.environment.as_deref(),
+        public: scope.public,
+        ..own::Scope::default()
+    };
+    own::put_scope(out, &unsaid);
 }
 
 /// What stands before a short JSON input, and where in it the last attribute begins.
@@ -166,52 +165,21 @@ pub(crate) fn put_output(out: &mut Vec<u8>, output: &[u8]) {
     }
 }
 
-/// Entries as the text of a JSON object.
-fn object<'m>(entries: impl Iterator<Item = (&'m String, &'m Value)>) -> Vec<u8> {
-    let mut json = Vec::new();
-    // JSON values with text keys, written to memory: neither can fail.
-    let _ = serde_json::Serializer::new(&mut json).collect_map(entries);
-    json
-}
-
-/// The text of a JSON string, which platforms show better; `None` if `json` is anything else.
-fn literal(json: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let inner = json.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    if !has_backslash(inner) {
-        return Some(Cow::Borrowed(inner));
-    }
-    serde_json::from_slice::<String>(json).ok().map(|text| Cow::Owned(text.into_bytes()))
-}
-
-/// Looks at eight bytes at a time: what is above the lowest zero byte of `word` may err, whether there is one does not.
-fn has_backslash(text: &[u8]) -> bool {
-    let (words, rest) = text.as_chunks();
-    let found = words.iter().any(|word| {
-        let word = u64::from_ne_bytes(*word) ^ u64::from_ne_bytes([b'\\'; 8]);
-        word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080 != 0
-    });
-    found || rest.contains(&b'\\')
-}
-
 /// Appends what only some spans have.
 pub(crate) fn put_rest(out: &mut Vec<u8>, span: &Span<'_>) {
-    let (own, inherited) = (&span.metadata, &span.attributes.metadata);
-    if !own.is_empty() {
+    let (metadata, inherited) = (&span.metadata, &span.attributes.metadata);
+    if !metadata.is_empty() {
         if !inherited.is_empty() {
-            put_text(out, key!(SPAN, "observe.metadata"), &object(own.iter()));
+            own::put_metadata(out, &object(metadata.iter()));
         }
-        let inherited = inherited.iter().filter(|(key, _)| !own.contains_key(key.as_str()));
-        put_text(out, key!(SPAN, "metadata"), &object(inherited.chain(own.iter())));
+        let inherited = inherited.iter().filter(|(key, _)| !metadata.contains_key(key.as_str()));
+        put_text(out, key!(SPAN, "metadata"), &object(inherited.chain(metadata.iter())));
     }
-    if !matches!(span.status, Status::Ok | Status::Error) {
-        put_text(out, key!(SPAN, "observe.status"), span.status.as_str().as_bytes());
-    }
+    own::put_status(out, span.status);
     if let Some(version) = &span.version {
-        put_text(out, key!(SPAN, "observe.version"), version.as_bytes());
+        own::put_version(out, version);
     }
-    if span.dropped > 0 {
-        put_int(out, key!(SPAN, "observe.dropped_spans"), span.dropped);
-    }
+    own::put_dropped(out, span);
     match (&span.model, span.span_type) {
         (None, _) => {}
         (Some(model), SpanType::Embedding) => {
@@ -221,6 +189,30 @@ pub(crate) fn put_rest(out: &mut Vec<u8>, span: &Span<'_>) {
     }
     put_cost(out, &span.cost.finite());
     put_usage(out, &span.usage);
+    if let Some(details) = &span.details {
+        put_details(out, details);
+    }
+}
+
+/// Appends what only some spans have.
+fn put_details(out: &mut Vec<u8>, details: &Details) {
+    let Details { prompt, parameters, tools, time_to_first, .. } = details;
+    if let Some(prompt) = prompt {
+        put_text(out, key!(SPAN, "gen_ai.prompt.name"), prompt.name.as_bytes());
+        if let Some(version) = &prompt.version {
+            put_text(out, key!(SPAN, "gen_ai.prompt.version"), version.as_bytes());
+        }
+    }
+    if !parameters.is_empty() {
+        put_text(out, key!(SPAN, "llm.invocation_parameters"), &json(parameters));
+    }
+    if let Some(tools) = tools {
+        put_text(out, key!(SPAN, "gen_ai.tool.definitions"), tools.as_str().as_bytes());
+    }
+    if let Some(nanos) = time_to_first {
+        put_double(out, key!(SPAN, "gen_ai.response.time_to_first_chunk"), *nanos as f64 / 1e9);
+    }
+    own::put_details(out, details);
 }
 
 /// Appends what the call cost, in US dollars.
@@ -268,95 +260,86 @@ fn put_usage(out: &mut Vec<u8>, usage: &Usage) {
     }
 }
 
-/// The resource that `attributes` describe.
-pub(crate) fn resource(mut attributes: Attributes<'_>) -> Resource {
-    let project = attributes.text(&["openinference.project.name"]);
-    let service = attributes.text(&["service.name"]);
-    let project = project.or_else(|| service.clone()).unwrap_or_else(|| "default".to_owned());
-    Resource {
-        service: service.unwrap_or_else(|| project.clone()),
-        project,
-        release: attributes.text(&["service.version"]),
-        environment: attributes.text(&["deployment.environment.name", "deployment.environment"]),
+/// Request parameters of the GenAI conventions, which have an attribute each.
+const PARAMETERS: &[&str] = &[
+    "temperature",
+    "top_p",
+    "top_k",
+    "max_tokens",
+    "seed",
+    "stop_sequences",
+    "frequency_penalty",
+    "presence_penalty",
+    "choice.count",
+];
+
+/// Reads what is in OpenInference's words, or in those of the GenAI conventions.
+pub(crate) fn read(draft: &mut Draft<'_>, a: &mut Attributes<'_>) -> Result<(), Unreadable> {
+    let Draft { span, scope, details } = draft;
+    let models = [
+        "llm.model_name",
+        "embedding.model_name",
+        "llm.response.model_name",
+        "gen_ai.response.model",
+        "llm.request.model_name",
+        "gen_ai.request.model",
+    ];
+    fill(&mut span.model, || a.text(&models).map(Cow::Owned));
+    if span.input.is_none() {
+        let keys = ["input.value", "gen_ai.input.messages", "gen_ai.tool.call.arguments"];
+        span.input = payload::read(a, "input.mime_type", &keys, looks_nested)?;
     }
+    if span.output.is_none() {
+        let keys = ["output.value", "gen_ai.output.messages", "gen_ai.tool.call.result"];
+        span.output = payload::read(a, "output.mime_type", &keys, looks_nested)?;
+    }
+    if span.usage.is_unknown() {
+        span.usage = usage(a);
+    }
+    if span.cost.is_unknown() {
+        span.cost = Cost {
+            input: a.double(&["llm.cost.prompt"]),
+            output: a.double(&["llm.cost.completion"]),
+            total: a.double(&["llm.cost.total", "gen_ai.usage.cost"]),
+        };
+    }
+    fill(&mut scope.session, || a.text(&["session.id", "gen_ai.conversation.id", "group.id"]));
+    fill(&mut scope.user, || a.text(&["user.id", "enduser.id"]));
+    if scope.tags.is_empty() {
+        scope.tags = a.texts("tag.tags")?;
+    }
+    match a.has("observe.trace.metadata") {
+        // Of ours, and both are said apart as well.
+        true => a.forget("metadata"),
+        false => fill_metadata(span.metadata.to_mut(), a.object("metadata")?.unwrap_or_default()),
+    }
+    read_details(details, a)
 }
 
-/// Reads into `span`, of which ids, name, times and OTLP status are known, what `attributes` say; whether it is `ours`
-/// tells what its kind means.
-pub(crate) fn read(
-    span: &mut Span<'static>,
-    mut attributes: Attributes<'_>,
-    ours: bool,
-) -> Result<(), Unreadable> {
-    let a = &mut attributes;
-    span.model = a
-        .text(&[
-            "llm.model_name",
-            "embedding.model_name",
-            "llm.response.model_name",
-            "gen_ai.response.model",
-            "llm.request.model_name",
-            "gen_ai.request.model",
-        ])
-        .map(Cow::Owned);
-    span.span_type = span_type(a, span.model.is_some(), ours);
-    if let Some(status) = a.parsed("observe.status") {
-        span.status = status;
-    }
-    if let Some(level) = a.parsed("observe.level") {
-        span.level = level;
-    }
-    span.input = payload(
-        a,
-        "input.mime_type",
-        &["input.value", "gen_ai.input.messages", "gen_ai.tool.call.arguments"],
-    )?;
-    span.output = payload(
-        a,
-        "output.mime_type",
-        &["output.value", "gen_ai.output.messages", "gen_ai.tool.call.result"],
-    )?;
-    span.usage = usage(a);
-    span.cost = Cost {
-        input: a.double(&["llm.cost.prompt"]),
-        output: a.double(&["llm.cost.completion"]),
-        total: a.double(&["llm.cost.total", "gen_ai.usage.cost"]),
-    };
-    span.version = a.text(&["observe.version"]).map(Cow::Owned);
-    span.code = code(a);
-    span.dropped = a.count(&["observe.dropped_spans"]).unwrap_or_default();
-    super::said::read_attributes(span, a)?;
-    let mut scope = TraceAttributes {
-        session: a.text(&["session.id", "gen_ai.conversation.id", "group.id"]),
-        user: a.text(&["user.id", "enduser.id"]),
-        tags: a.texts("tag.tags")?,
-        metadata: Metadata::new(),
-        name: a.text(&["observe.trace.name"]),
-        version: a.text(&["observe.trace.version"]),
-        release: a.text(&["observe.trace.release"]),
-        environment: a.text(&["observe.trace.environment"]),
-        public: a.bool("observe.trace.public"),
-    };
-    match a.object("observe.trace.metadata")? {
-        Some(metadata) => {
-            scope.metadata = metadata;
-            span.metadata = Cow::Owned(a.object("observe.metadata")?.unwrap_or_default());
-            a.forget("metadata");
+fn read_details(details: &mut Details, a: &mut Attributes<'_>) -> Result<(), Unreadable> {
+    fill_metadata(&mut details.parameters, a.object("llm.invocation_parameters")?.unwrap_or_default());
+    for name in PARAMETERS {
+        if let Some(value) = a.json(&[&format!("gen_ai.request.{name}")])? {
+            details.parameters.entry(*name).or_insert(value);
         }
-        None => span.metadata = Cow::Owned(a.object("metadata")?.unwrap_or_default()),
     }
-    span.attributes = Cow::Owned(scope);
-    attributes.rest_into(span.metadata.to_mut())
+    fill(&mut details.tools, || a.text(&["gen_ai.tool.definitions"]).map(Json::from_text));
+    fill(&mut details.prompt, || {
+        let version = a.text(&["gen_ai.prompt.version"]);
+        a.text(&["gen_ai.prompt.name"]).map(|name| Prompt { name, version })
+    });
+    fill(&mut details.time_to_first, || {
+        let seconds = a.double(&["gen_ai.response.time_to_first_chunk", "gen_ai.server.time_to_first_token"]);
+        seconds.filter(|s| *s >= 0.0).map(|seconds| (seconds * 1e9).round() as u64)
+    });
+    Ok(())
 }
 
-fn span_type(a: &mut Attributes<'_>, has_model: bool, ours: bool) -> SpanType {
+/// The span type that is said; `ours` tells what [`PLAIN`] means.
+pub(crate) fn span_type(a: &mut Attributes<'_>, ours: bool) -> Option<SpanType> {
     let kind = a.text_like("openinference.span.kind", |text| of_kind(text, ours));
     let operation = a.text_like("gen_ai.operation.name", of_operation);
-    a.parsed("observe.span.type").or(kind).or(operation).unwrap_or(if has_model {
-        SpanType::Generation
-    } else {
-        SpanType::Span
-    })
+    kind.or(operation)
 }
 
 /// The span type of an OpenInference kind; the two that we lack become their nearest.
@@ -380,28 +363,6 @@ fn of_operation(text: &str) -> Option<SpanType> {
         "retrieval" => SpanType::Retriever,
         _ => return None,
     })
-}
-
-/// Input or output as JSON text: a text that is not said to be JSON becomes a JSON string.
-fn payload(
-    a: &mut Attributes<'_>,
-    mime: &str,
-    keys: &[&str],
-) -> Result<Option<Cow<'static, str>>, Unreadable> {
-    let mime = a.text(&[mime]);
-    let Some(text) = a.text(keys) else {
-        return Ok(a.json(keys)?.map(|value| Cow::Owned(value.to_string())));
-    };
-    let is_json = match mime.as_deref() {
-        Some(JSON) => true,
-        // Nothing said: a text that reads as an object or array is one.
-        None => text.starts_with(['{', '[']),
-        Some(_) => false,
-    };
-    if is_json && serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok() {
-        return Ok(Some(Cow::Owned(text)));
-    }
-    Ok(Some(Cow::Owned(Value::String(text).to_string())))
 }
 
 /// Tokens in buckets that do not overlap, from sums that include the details.
@@ -442,14 +403,4 @@ fn usage(a: &mut Attributes<'_>) -> Usage {
 /// What is left of `sum` without its details. Details above the sum were not part of it: some senders count so.
 fn plain(sum: u64, details: Option<u64>) -> u64 {
     sum.checked_sub(details.unwrap_or(0)).unwrap_or(sum)
-}
-
-/// All three or none, so that what is there without the others stays in the metadata.
-fn code(a: &mut Attributes<'_>) -> Option<Code<'static>> {
-    let keys = ["code.function.name", "code.file.path", "code.line.number"];
-    if !keys.iter().all(|key| a.has(key)) {
-        return None;
-    }
-    let line = u32::try_from(a.count(&keys[2..])?).ok()?;
-    Some(Code { function: a.text(&keys[..1])?.into(), file: a.text(&keys[1..2])?.into(), line })
 }

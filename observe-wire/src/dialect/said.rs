@@ -1,11 +1,12 @@
-//! What only some spans have, and scores and metrics: events and links in OTLP's own fields, the rest as attributes.
+//! What is the same in every dialect, since OTLP has its own fields for it: events and links; and scores and metrics, each
+//! as a span that carries it.
 
 use observe_model::{
-    Details, Event, Failure, Link, Prompt, Record, ScoreValue, Span, SpanId, SpanType, Status, Target,
-    Timestamp, TraceId,
+    Details, Event, Failure, Link, Record, ScoreValue, Span, SpanId, SpanType, Status, Target, Timestamp,
+    TraceId,
 };
-use serde::Serialize;
 
+use super::own::json;
 use crate::otlp::{
     attributes::{Attributes, Budget, Unreadable, text_of},
     decoder::Rejection,
@@ -22,44 +23,9 @@ const LINKS: u8 = 13;
 /// What a failure's sources travel under, also if it has none: by this it is told from the event that only repeats the status.
 const SOURCES: &str = "observe.exception.sources";
 
-/// Request parameters of the GenAI conventions, which have an attribute each.
-const PARAMETERS: &[&str] = &[
-    "temperature",
-    "top_p",
-    "top_k",
-    "max_tokens",
-    "seed",
-    "stop_sequences",
-    "frequency_penalty",
-    "presence_penalty",
-    "choice.count",
-];
-
-/// Appends what was said of a span beyond what nearly every span has.
-pub(crate) fn put_details(out: &mut Vec<u8>, span: &Span<'_>, details: &Details) {
-    let Details { states, events, links, errors, prompt, parameters, tools, time_to_first, trace } = details;
-    if !states.is_empty() {
-        put_text(out, key!(SPAN, "observe.states"), &json(states));
-    }
-    if let Some(prompt) = prompt {
-        put_text(out, key!(SPAN, "gen_ai.prompt.name"), prompt.name.as_bytes());
-        if let Some(version) = &prompt.version {
-            put_text(out, key!(SPAN, "gen_ai.prompt.version"), version.as_bytes());
-        }
-    }
-    if !parameters.is_empty() {
-        put_text(out, key!(SPAN, "llm.invocation_parameters"), &json(parameters));
-    }
-    if let Some(tools) = tools {
-        put_text(out, key!(SPAN, "gen_ai.tool.definitions"), tools.as_str().as_bytes());
-    }
-    if let Some(nanos) = time_to_first {
-        put_double(out, key!(SPAN, "gen_ai.response.time_to_first_chunk"), *nanos as f64 / 1e9);
-    }
-    if let Some(trace) = trace {
-        put_text(out, key!(SPAN, "observe.trace.said"), &json(trace));
-    }
-    for event in events {
+/// Appends the events and links that were said of a span.
+pub(crate) fn put_events(out: &mut Vec<u8>, span: &Span<'_>, details: &Details) {
+    for event in &details.events {
         put_event(out, event.at, &event.name, |out| {
             event
                 .attributes
@@ -67,10 +33,10 @@ pub(crate) fn put_details(out: &mut Vec<u8>, span: &Span<'_>, details: &Details)
                 .for_each(|(key, value)| put_any_attribute(out, EVENT_ATTRIBUTES, key, value));
         });
     }
-    for failure in errors {
+    for failure in &details.errors {
         put_event(out, span.end.unwrap_or(span.start), "exception", |out| put_failure(out, failure));
     }
-    for link in links {
+    for link in &details.links {
         put_message(out, LINKS, |out| {
             put_bytes(out, 1, &link.trace_id.to_bytes());
             put_bytes(out, 2, &link.span_id.to_bytes());
@@ -97,30 +63,6 @@ pub(crate) fn put_event(out: &mut Vec<u8>, at: Timestamp, name: &str, attributes
         put_bytes(out, 2, name.as_bytes());
         attributes(out);
     });
-}
-
-/// Reads what [`put_details`] writes as attributes.
-pub(crate) fn read_attributes(span: &mut Span<'static>, a: &mut Attributes<'_>) -> Result<(), Unreadable> {
-    let mut details = Details {
-        states: a.json_text("observe.states")?.unwrap_or_default(),
-        parameters: a.object("llm.invocation_parameters")?.unwrap_or_default(),
-        tools: a.text(&["gen_ai.tool.definitions"]).map(observe_model::Json::from_text),
-        trace: a.json_text("observe.trace.said")?,
-        ..Details::default()
-    };
-    for name in PARAMETERS {
-        if let Some(value) = a.json(&[&format!("gen_ai.request.{name}")])? {
-            details.parameters.entry(*name).or_insert(value);
-        }
-    }
-    let version = a.text(&["gen_ai.prompt.version"]);
-    details.prompt = a.text(&["gen_ai.prompt.name"]).map(|name| Prompt { name, version });
-    let seconds = a.double(&["gen_ai.response.time_to_first_chunk", "gen_ai.server.time_to_first_token"]);
-    details.time_to_first = seconds.filter(|s| *s >= 0.0).map(|seconds| (seconds * 1e9).round() as u64);
-    if !details.is_empty() {
-        span.details.get_or_insert_default().merge(details);
-    }
-    Ok(())
 }
 
 /// Reads a span's events and links. An `exception` that only repeats the status is none.
@@ -175,7 +117,7 @@ fn read_event(message: &[u8], span: &mut Span<'static>, budget: &mut Budget) -> 
     Ok(())
 }
 
-/// Whether an `exception` event is one of [`put_details`], which says nothing of the status.
+/// Whether an `exception` event is one of [`put_events`], which says nothing of the status.
 pub(crate) fn is_failure(attributes: &Attributes<'_>) -> bool {
     attributes.has(SOURCES)
 }
@@ -245,10 +187,4 @@ pub(crate) fn put_record(out: &mut Vec<u8>, record: &Record) {
 /// The score or metric that a span carries, if it does.
 pub(crate) fn read_record(attributes: &mut Attributes<'_>) -> Result<Option<Record>, Unreadable> {
     attributes.json_text(RECORD)
-}
-
-/// As JSON text.
-fn json(value: &impl Serialize) -> Vec<u8> {
-    // Written to memory, of types whose keys are texts: cannot fail.
-    serde_json::to_vec(value).unwrap_or_default()
 }

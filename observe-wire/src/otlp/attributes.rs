@@ -84,6 +84,17 @@ impl<'a> AnyValue<'a> {
         }
     }
 
+    /// The value as JSON, and a text that `looks` like JSON, and is, as what it says.
+    fn json_like(self, budget: &mut Budget, looks: impl Fn(&str) -> bool) -> Result<Value, Unreadable> {
+        if let Self::Text(text) = self
+            && looks(text)
+        {
+            budget.spend(values_in(text))?;
+            return Ok(serde_json::from_str(text).unwrap_or_else(|_| text.into()));
+        }
+        self.json(budget)
+    }
+
     /// The value as JSON. Bytes become hexadecimal text, numbers that JSON lacks their names.
     fn json(self, budget: &mut Budget) -> Result<Value, Unreadable> {
         Ok(match self {
@@ -117,6 +128,16 @@ impl<'a> AnyValue<'a> {
             })?,
         })
     }
+}
+
+/// How many values JSON text may hold: each but the first is led in by one of these bytes.
+fn values_in(json: &str) -> usize {
+    let count = |byte| match byte {
+        b',' | b':' | b'[' => 1,
+        b'{' => 1 + MAP,
+        _ => 0,
+    };
+    json.bytes().map(count).sum()
 }
 
 /// Runs `read` one level deeper.
@@ -195,6 +216,11 @@ impl<'a> Attributes<'a> {
     /// Whether `key` is there.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|(k, _)| *k == key)
+    }
+
+    /// Whether a key begins with `prefix`.
+    pub(crate) fn has_any(&self, prefix: &str) -> bool {
+        self.entries.iter().any(|(key, _)| key.starts_with(prefix))
     }
 
     /// Takes the first of `keys` whose value `read` accepts; another value stays.
@@ -293,13 +319,7 @@ impl<'a> Attributes<'a> {
     pub(crate) fn json_text<T: DeserializeOwned>(&mut self, key: &str) -> Result<Option<T>, Unreadable> {
         let Some(at) = self.entries.iter().position(|(k, _)| *k == key) else { return Ok(None) };
         let AnyValue::Text(text) = self.entries[at].1 else { return Ok(None) };
-        // Each value but the first is led in by one of these bytes.
-        let count = |byte| match byte {
-            b',' | b':' | b'[' => 1,
-            b'{' => 1 + MAP,
-            _ => 0,
-        };
-        self.budget.spend(text.bytes().map(count).sum())?;
+        self.budget.spend(values_in(text))?;
         let value = serde_json::from_str(text).ok();
         if value.is_some() {
             self.entries.swap_remove(at);
@@ -310,6 +330,29 @@ impl<'a> Attributes<'a> {
     /// Takes a value of any type as JSON.
     pub(crate) fn json(&mut self, keys: &[&str]) -> Result<Option<Value>, Unreadable> {
         self.take(keys, Some).map(|value| value.json(self.budget)).transpose()
+    }
+
+    /// Takes `key` as JSON, and a text that `looks` like JSON as what it says.
+    pub(crate) fn value(
+        &mut self,
+        key: &str,
+        looks: impl Fn(&str) -> bool,
+    ) -> Result<Option<Value>, Unreadable> {
+        self.take(&[key], Some).map(|value| value.json_like(self.budget, looks)).transpose()
+    }
+
+    /// Takes every key that begins with `prefix`, by the rest of it, as [`value`](Self::value) does.
+    pub(crate) fn entries(
+        &mut self,
+        prefix: &str,
+        looks: impl Fn(&str) -> bool,
+    ) -> Result<Metadata, Unreadable> {
+        let mut entries = Metadata::new();
+        for (key, value) in self.entries.extract_if(.., |(key, _)| key.starts_with(prefix)) {
+            let key = key.get(prefix.len()..).unwrap_or_default();
+            entries.insert(key.to_owned(), value.json_like(self.budget, &looks)?);
+        }
+        Ok(entries)
     }
 
     /// Takes `key` and says nothing of it.

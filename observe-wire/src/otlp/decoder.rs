@@ -6,9 +6,9 @@ use observe_model::{Record, Resource, Span, SpanId, Status, Timestamp, TraceId};
 
 use super::{
     attributes::{Attributes, Budget, Unreadable, text_of},
-    protobuf::{EVENT_ATTRIBUTES, Field, Malformed, RESOURCE_ATTRIBUTES, Reader, SCOPE, SPAN_ATTRIBUTES},
+    protobuf::{EVENT_ATTRIBUTES, Field, Malformed, RESOURCE_ATTRIBUTES, Reader, SPAN_ATTRIBUTES},
 };
-use crate::dialect::{openinference, said};
+use crate::dialect::{self, Sender, said};
 
 /// What a body may hold, so that a hostile one costs neither memory nor stack.
 ///
@@ -130,14 +130,12 @@ struct Decoder<'l> {
 
 impl Decoder<'_> {
     fn resource_spans(&mut self, message: &[u8]) -> Result<(), DecodeError> {
-        let mut resource: &[u8] = &[];
+        let mut sender = Sender { resource: self.resource(message)?, ..Sender::default() };
         let mut found = Found::default();
         let mut fields = Reader::new(message);
         while let Some(field) = fields.next()? {
-            match field {
-                (1, Field::Bytes(message)) => resource = message,
-                (2, Field::Bytes(scope_spans)) => self.scope_spans(scope_spans, &mut found)?,
-                _ => {}
+            if let (2, Field::Bytes(scope_spans)) = field {
+                self.scope_spans(scope_spans, &mut sender, &mut found)?;
             }
         }
         // Also keeps memory bounded: an empty resource is two bytes of body.
@@ -145,17 +143,33 @@ impl Decoder<'_> {
         if spans.is_empty() && records.is_empty() {
             return Ok(());
         }
-        let resource = match Attributes::read(resource, RESOURCE_ATTRIBUTES, &mut self.budget) {
-            Ok(attributes) => openinference::resource(attributes),
-            Err(Unreadable::TooMany) => return Err(DecodeError::TooManyValues { limit: self.limits.values }),
-            Err(_) => return Err(DecodeError::Malformed),
-        };
-        self.decoded.resources.push(DecodedResource { resource, spans, records });
+        self.decoded.resources.push(DecodedResource { resource: sender.resource, spans, records });
         Ok(())
     }
 
-    fn scope_spans(&mut self, message: &[u8], found: &mut Found) -> Result<(), DecodeError> {
-        let ours = is_ours(message)?;
+    /// The resource of a `ResourceSpans`, wherever in it that stands.
+    fn resource(&mut self, message: &[u8]) -> Result<Resource, DecodeError> {
+        let mut resource: &[u8] = &[];
+        let mut fields = Reader::new(message);
+        while let Some(field) = fields.next()? {
+            if let (1, Field::Bytes(message)) = field {
+                resource = message;
+            }
+        }
+        match Attributes::read(resource, RESOURCE_ATTRIBUTES, &mut self.budget) {
+            Ok(attributes) => Ok(dialect::resource(attributes)),
+            Err(Unreadable::TooMany) => Err(DecodeError::TooManyValues { limit: self.limits.values }),
+            Err(_) => Err(DecodeError::Malformed),
+        }
+    }
+
+    fn scope_spans(
+        &mut self,
+        message: &[u8],
+        sender: &mut Sender,
+        found: &mut Found,
+    ) -> Result<(), DecodeError> {
+        sender.of_scope(scope_name(message)?);
         let mut fields = Reader::new(message);
         while let Some(field) = fields.next()? {
             let (2, Field::Bytes(message)) = field else { continue };
@@ -163,7 +177,7 @@ impl Decoder<'_> {
             if self.spans > self.limits.spans {
                 return Err(DecodeError::TooManySpans { limit: self.limits.spans });
             }
-            let reason = match span(message, &mut self.budget, ours) {
+            let reason = match span(message, &mut self.budget, sender) {
                 Ok(Message::Span(span)) => {
                     found.spans.push(*span);
                     continue;
@@ -182,19 +196,19 @@ impl Decoder<'_> {
     }
 }
 
-/// Whether a `ScopeSpans` names [`SCOPE`].
-fn is_ours(scope_spans: &[u8]) -> Result<bool, Malformed> {
+/// The name of the scope of a `ScopeSpans`; empty if it has none.
+fn scope_name(scope_spans: &[u8]) -> Result<&[u8], Malformed> {
     let mut fields = Reader::new(scope_spans);
     while let Some(field) = fields.next()? {
         let (1, Field::Bytes(scope)) = field else { continue };
         let mut fields = Reader::new(scope);
         while let Some(field) = fields.next()? {
             if let (1, Field::Bytes(name)) = field {
-                return Ok(name == SCOPE);
+                return Ok(name);
             }
         }
     }
-    Ok(false)
+    Ok(&[])
 }
 
 /// What the spans of one process turned out to be.
@@ -301,7 +315,7 @@ fn is_exception(event: &[u8]) -> Result<bool, Malformed> {
 }
 
 /// Reads one `Span`.
-fn span(bytes: &[u8], budget: &mut Budget, ours: bool) -> Result<Message, Rejection> {
+fn span(bytes: &[u8], budget: &mut Budget, sender: &Sender) -> Result<Message, Rejection> {
     let message = Fields::read(bytes)?;
     let invalid = Rejection::Span(SpanError::InvalidId);
     let trace_id = message.trace_id.try_into().ok().and_then(TraceId::from_bytes);
@@ -337,6 +351,6 @@ fn span(bytes: &[u8], budget: &mut Budget, ours: bool) -> Result<Message, Reject
     if let Some(record) = said::read_record(&mut attributes)? {
         return Ok(Message::Record(Box::new(record)));
     }
-    openinference::read(&mut span, attributes, ours)?;
+    dialect::read(&mut span, attributes, sender)?;
     Ok(Message::Span(Box::new(span)))
 }

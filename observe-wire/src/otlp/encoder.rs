@@ -3,10 +3,12 @@
 use observe_model::{Record, Resource, Span, SpanId, Status, TraceId};
 
 use super::protobuf::{
-    EVENT_ATTRIBUTES, PADDED, SCOPE, key, patch_length, put_bytes, put_message, put_text, put_text_led, tag,
+    EVENT_ATTRIBUTES, PADDED, RESOURCE_ATTRIBUTES, SCOPE_ATTRIBUTES, key, patch_length, put_bytes,
+    put_message, put_text, put_text_attribute, put_text_led, tag,
 };
 use crate::{
     dialect::{
+        Dialect, Extras,
         known::{Scope, Site, Slots},
         openinference::{self, INPUT, OUTPUT, put_input, put_output},
         said,
@@ -43,25 +45,53 @@ pub struct Encoder {
     prefix: usize,
     /// Where `ScopeSpans`' length stands; `ResourceSpans`' stands at 1.
     scope_spans: usize,
+    dialect: Dialect,
+    resource: Resource,
     sites: Slots<Site, 256>,
     scopes: Slots<Scope, 64>,
 }
 
 impl Encoder {
-    /// An encoder for the spans that the process of `resource` recorded.
+    /// An encoder for the spans that the process of `resource` recorded, in OpenInference.
     pub fn new(resource: &Resource) -> Self {
+        Self::in_dialect(resource, Dialect::OpenInference, &Extras::default())
+    }
+
+    /// An encoder for the spans that the process of `resource` recorded, in the words that one platform understands.
+    ///
+    /// Only OpenInference has the fast [`push_plain`](Self::push_plain).
+    pub fn in_dialect(resource: &Resource, dialect: Dialect, extras: &Extras) -> Self {
         let mut body = Vec::new();
         body.push(tag(field::RESOURCE_SPANS));
         body.extend_from_slice(&[0; PADDED]);
-        put_message(&mut body, field::RESOURCE, |out| openinference::put_resource(out, resource));
+        put_message(&mut body, field::RESOURCE, |out| {
+            let is_replaced = |key: &str| extras.resource.iter().any(|(k, _)| k == key);
+            for (key, text) in dialect.resource(resource).into_iter().filter(|(key, _)| !is_replaced(key)) {
+                put_text_attribute(out, RESOURCE_ATTRIBUTES, key, text);
+            }
+            for (key, text) in &extras.resource {
+                put_text_attribute(out, RESOURCE_ATTRIBUTES, key, text);
+            }
+        });
         body.push(tag(field::SCOPE_SPANS));
         let scope_spans = body.len();
         body.extend_from_slice(&[0; PADDED]);
         put_message(&mut body, field::SCOPE, |out| {
-            put_bytes(out, 1, SCOPE);
+            put_bytes(out, 1, extras.scope_name.as_ref().map_or(dialect.scope(), |name| name.as_bytes()));
             put_bytes(out, 2, env!("CARGO_PKG_VERSION").as_bytes());
+            for (key, text) in &extras.scope {
+                put_text_attribute(out, SCOPE_ATTRIBUTES, key, text);
+            }
         });
-        Self { prefix: body.len(), body, scope_spans, sites: Slots::default(), scopes: Slots::default() }
+        Self {
+            prefix: body.len(),
+            body,
+            scope_spans,
+            dialect,
+            resource: resource.clone(),
+            sites: Slots::default(),
+            scopes: Slots::default(),
+        }
     }
 
     /// Adds one span, finished or not: one that still runs is sent without an end and with `observe.status`.
@@ -81,7 +111,7 @@ impl Encoder {
         let out = &mut self.body;
         let begin = out.len();
         put_head(out, span.parent_id.is_some(), &span.name);
-        openinference::put_site(out, span);
+        self.dialect.put(out, span, &self.resource);
         fill_head(
             out,
             begin,
@@ -94,19 +124,11 @@ impl Encoder {
                 status: status_code(span.status),
             },
         );
-        openinference::put_scope(out, &span.attributes, !span.metadata.is_empty());
-        if let Some(input) = &span.input {
-            put_input(out, input.as_bytes());
-        }
-        if let Some(output) = &span.output {
-            put_output(out, output.as_bytes());
-        }
         if let Some(message) = &span.status_message {
             put_status_message(out, span, message);
         }
-        openinference::put_rest(out, span);
         if let Some(details) = &span.details {
-            said::put_details(out, span, details);
+            said::put_events(out, span, details);
         }
         more(out);
         patch_length(out, begin + 1);
@@ -118,6 +140,9 @@ impl Encoder {
     /// A site and its number, and attributes and theirs, stay what they are as long as the encoder is used.
     #[inline]
     pub fn push_plain(&mut self, span: &Plain<'_>) {
+        if self.dialect != Dialect::OpenInference {
+            return self.push(&span.to_span());
+        }
         let out = &mut self.body;
         let begin = out.len();
         let has_parent = span.parent_id.is_some();

@@ -83,6 +83,8 @@ pub(crate) const SCOPE: &[u8] = b"observe";
 
 /// Field numbers of the messages in which attributes stand.
 pub(crate) const RESOURCE_ATTRIBUTES: u8 = 1;
+/// `InstrumentationScope.attributes`.
+pub(crate) const SCOPE_ATTRIBUTES: u8 = 3;
 /// `Event.attributes`.
 pub(crate) const EVENT_ATTRIBUTES: u8 = 3;
 /// `Span.Link.attributes`.
@@ -199,6 +201,14 @@ pub(crate) fn put_texts(out: &mut Vec<u8>, field: u8, key: &str, texts: &[String
                 }
             });
         });
+    });
+}
+
+/// Appends a text attribute whose key is not known beforehand.
+pub(crate) fn put_text_attribute(out: &mut Vec<u8>, field: u8, key: &str, text: &str) {
+    put_message(out, field, |out| {
+        put_bytes(out, 1, key.as_bytes());
+        put_message(out, 2, |out| put_bytes(out, 1, text.as_bytes()));
     });
 }
 

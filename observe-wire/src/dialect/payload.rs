@@ -1,0 +1,64 @@
+//! Input and output: JSON text in the model, and on the wire a JSON string as its plain text, which platforms show better
+//! than a quoted and escaped line.
+
+use std::borrow::Cow;
+
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use crate::otlp::attributes::{Attributes, Unreadable};
+
+/// Mime types of payloads.
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const TEXT: &str = "text/plain";
+
+/// The text of a JSON string; `None` if `json` is anything else.
+pub(crate) fn literal(json: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let inner = json.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if !has_backslash(inner) {
+        return Some(Cow::Borrowed(inner));
+    }
+    serde_json::from_slice::<String>(json).ok().map(|text| Cow::Owned(text.into_bytes()))
+}
+
+/// Looks at eight bytes at a time: what is above the lowest zero byte of `word` may err, whether there is one does not.
+fn has_backslash(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks();
+    let found = words.iter().any(|word| {
+        let word = u64::from_ne_bytes(*word) ^ u64::from_ne_bytes([b'\\'; 8]);
+        word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080 != 0
+    });
+    found || rest.contains(&b'\\')
+}
+
+/// Input or output under the first of `keys`, as JSON text: what is not JSON becomes a JSON string. Where `mime` does not
+/// say which it is, `looks` does.
+pub(crate) fn read(
+    a: &mut Attributes<'_>,
+    mime: &str,
+    keys: &[&str],
+    looks: impl Fn(&str) -> bool,
+) -> Result<Option<Cow<'static, str>>, Unreadable> {
+    let mime = a.text(&[mime]);
+    let Some(text) = a.text(keys) else {
+        return Ok(a.json(keys)?.map(|value| Cow::Owned(value.to_string())));
+    };
+    let is_said = match mime.as_deref() {
+        Some(mime) => mime == JSON,
+        None => looks(&text),
+    };
+    if is_said && is_json(&text) {
+        return Ok(Some(Cow::Owned(text)));
+    }
+    Ok(Some(Cow::Owned(Value::String(text).to_string())))
+}
+
+/// Whether `text` begins as an object or array does.
+pub(crate) fn looks_nested(text: &str) -> bool {
+    text.starts_with(['{', '['])
+}
+
+/// Whether `text` is JSON.
+pub(crate) fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
