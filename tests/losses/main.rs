@@ -9,11 +9,12 @@
     reason = "tests; a child tells its results on stdout"
 )]
 
-mod sink;
+#[path = "../support/receiver.rs"]
+mod receiver;
 
 use std::{
     env,
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader},
     net::TcpListener,
     path::Path,
     process::{Command, Stdio},
@@ -27,19 +28,23 @@ use observe::{
     destination::{Otlp, OtlpSettings},
     observe,
 };
-use sink::{Manner, Sink};
+use receiver::{Receiver, Request};
 
-const SLOW: Manner = Manner { delay: Duration::from_millis(100), refusals: 0, refusal: 200 };
+/// Takes 100 ms for each answer.
+fn slowly(request: &mut Request<'_>) -> io::Result<()> {
+    thread::sleep(Duration::from_millis(100));
+    request.take()
+}
 
 /// The receiver that all tests of this process send to.
-fn receiver() -> &'static Sink {
-    static RECORDING: OnceLock<(Sink, Guard)> = OnceLock::new();
-    let (sink, _) = RECORDING.get_or_init(|| {
-        let sink = Sink::start(SLOW);
-        let otlp = Otlp::new(OtlpSettings::new(sink.url()));
-        (sink.clone(), observe::builder().destination(otlp).init())
+fn receiver() -> &'static Receiver {
+    static RECORDING: OnceLock<(Receiver, Guard)> = OnceLock::new();
+    let (receiver, _) = RECORDING.get_or_init(|| {
+        let receiver = Receiver::start(slowly);
+        let otlp = Otlp::new(OtlpSettings::new(receiver.url()));
+        (receiver.clone(), observe::builder().destination(otlp).init())
     });
-    sink
+    receiver
 }
 
 /// A trace of its own for each test.
@@ -272,8 +277,8 @@ fn counts_in(directory: &Path, role: &str, url: &str, variables: &[(&str, &str)]
 }
 
 /// The longest run of the argument's digits that arrived of any span, and whether it ends with the mark of a cut.
-fn longest(sink: &Sink) -> (usize, bool) {
-    sink.with_trace(TraceId::from_seed("large"), |spans| {
+fn longest(receiver: &Receiver) -> (usize, bool) {
+    receiver.with_trace(TraceId::from_seed("large"), |spans| {
         assert_eq!(spans.len(), 4);
         let longest = spans.values().max_by_key(|span| span.bytes.len()).unwrap();
         let digits = longest.bytes.chunk_by(|a, b| a.is_ascii_digit() && b.is_ascii_digit());
@@ -284,31 +289,34 @@ fn longest(sink: &Sink) -> (usize, bool) {
 
 #[test]
 fn an_argument_of_10_megabytes_arrives_cut_with_a_mark() {
-    let sink = Sink::start(SLOW);
-    assert_eq!(counts("large", &sink.url(), &[]), "4 4 0 0 0 0 true");
-    let (digits, is_cut) = longest(&sink);
+    let receiver = Receiver::start(slowly);
+    assert_eq!(counts("large", &receiver.url(), &[]), "4 4 0 0 0 0 true");
+    let (digits, is_cut) = longest(&receiver);
     assert!(is_cut && (1_000_000..=1 << 20).contains(&digits), "{digits}");
 }
 
 #[test]
 fn an_argument_of_10_megabytes_arrives_whole_where_the_limit_allows_it() {
-    let sink = Sink::start(SLOW);
+    let receiver = Receiver::start(slowly);
     let variables = [("OBSERVE_CAPTURE_LIMIT", "20000000")];
-    assert_eq!(counts("large", &sink.url(), &variables), "4 4 0 0 0 0 true");
-    assert_eq!(longest(&sink), (10 << 20, false));
+    assert_eq!(counts("large", &receiver.url(), &variables), "4 4 0 0 0 0 true");
+    assert_eq!(longest(&receiver), (10 << 20, false));
 }
 
 #[test]
 fn spans_that_a_receiver_refuses_are_counted_as_failed() {
-    let sink = Sink::start(Manner { refusals: usize::MAX, refusal: 500, ..SLOW });
-    assert_eq!(counts("ill", &sink.url(), &[]), "1000 0 1000 0 0 0 true");
+    let receiver = Receiver::start(|request| request.refuse(500, ""));
+    assert_eq!(counts("ill", &receiver.url(), &[]), "1000 0 1000 0 0 0 true");
 }
 
 #[test]
 fn spans_for_which_a_receiver_has_no_time_are_sent_again() {
-    let sink = Sink::start(Manner { refusals: 1, refusal: 503, ..SLOW });
-    assert_eq!(counts("ill", &sink.url(), &[]), "1000 1000 0 0 0 0 true");
-    assert_eq!(sink.count(TraceId::from_seed("ill")).0, 1_000);
+    let receiver = Receiver::start(|request| match request.number {
+        0 => request.refuse(503, ""),
+        _ => request.take(),
+    });
+    assert_eq!(counts("ill", &receiver.url(), &[]), "1000 1000 0 0 0 0 true");
+    assert_eq!(receiver.count(TraceId::from_seed("ill")).0, 1_000);
 }
 
 #[test]
@@ -320,7 +328,7 @@ fn spans_for_a_dead_receiver_wait_on_disk_until_it_is_back() {
     let directory = tempfile::tempdir().unwrap();
     assert_eq!(counts_in(directory.path(), "dead", &url, &[]), "1000 0 0 1000 0 0 true");
 
-    let sink = Sink::listen(TcpListener::bind(address).unwrap(), SLOW);
+    let receiver = Receiver::listen(TcpListener::bind(address).unwrap(), |stream| Box::new(stream), slowly);
     assert_eq!(counts_in(directory.path(), "later", &url, &[]), "1 1 0 0 0 0 true");
-    assert_eq!(sink.count(TraceId::from_seed("dead")).0, 1_000);
+    assert_eq!(receiver.count(TraceId::from_seed("dead")).0, 1_000);
 }

@@ -310,7 +310,10 @@ impl<T: Transport> Post<T> {
         let put = self.spool.as_mut().map(|spool| spool.put(&parcel, SystemTime::now()));
         match put {
             Some(Ok(lost)) => {
-                parcel.settle(|tally| tally.spooled += parcel.spans);
+                parcel.settle(|tally| {
+                    tally.spooled += parcel.spans;
+                    tally.error = Some(error.to_owned());
+                });
                 self.count_lost(lost);
             }
             Some(Err(disk)) => {

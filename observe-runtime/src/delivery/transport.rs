@@ -71,10 +71,7 @@ impl Transport for Http {
             Some(body) => request.header(CONTENT_ENCODING, "gzip").body(body),
             None => request.body(parcel.body.clone()),
         };
-        let mut response = request.send().await.map_err(|error| {
-            let text = format!("{} cannot be reached: {}", parcel.url, capture::chain(&error));
-            if error.is_builder() { Lost::ForGood(text) } else { Lost::ForNow(text) }
-        })?;
+        let mut response = request.send().await.map_err(|error| lost(&parcel.url, error))?;
         let header = |name| response.headers().get(name)?.to_str().ok().map(str::to_owned);
         let (retry_after, location) = (header(RETRY_AFTER), header(LOCATION));
         let mut body = Vec::new();
@@ -88,6 +85,18 @@ impl Transport for Http {
         }
         Ok(Answer { status: response.status().as_u16(), retry_after, location, body })
     }
+}
+
+/// Why there is no answer, and what to do about it.
+fn lost(url: &str, error: reqwest::Error) -> Lost {
+    let is_for_good = error.is_builder();
+    let mut text = format!("{url} cannot be reached: {}", capture::chain(&error.without_url()));
+    if text.ends_with("UnknownIssuer") {
+        text.push_str(
+            ": this system does not trust who signed its certificate; add that authority to those it trusts",
+        );
+    }
+    if is_for_good { Lost::ForGood(text) } else { Lost::ForNow(text) }
 }
 
 /// Compressed at the lowest level: the next ones cost several times as much for a tenth less bytes.

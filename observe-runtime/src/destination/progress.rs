@@ -21,7 +21,7 @@ pub struct Delivered {
     pub spooled: u64,
     /// Arrived from disk, where this process or an earlier one had left them. They are among neither of the others.
     pub replayed: u64,
-    /// Why the last one failed.
+    /// Why the last one that did not arrive failed, or waits on disk.
     pub error: Option<String>,
 }
 
