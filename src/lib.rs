@@ -79,8 +79,8 @@ pub use observe_runtime::{
     NewMetric, NewScore, Number, ObserveExt, Prompt, Report, Scope, ScopeGuard, Scoped, Score, ScoreValue,
     Span, SpanHandle, SpanId, SpanName, SpanScope, SpanType, State, Status, Target, TraceHandle, TraceId,
     Usage, agent, attributes, carry, current_context, current_span, current_span_id, current_trace,
-    current_trace_id, destination, flush, metric, propagate, score, session, span, thread, trace_context,
-    trace_url, trace_url_for, trace_urls_for,
+    current_trace_id, destination, flush, flush_async, metric, propagate, score, session, span, thread,
+    trace_context, trace_url, trace_url_for, trace_urls_for,
 };
 #[cfg(feature = "tokio")]
 pub use observe_runtime::{JoinSet, spawn, spawn_blocking, spawn_local};

@@ -5,7 +5,11 @@ use std::{
     sync::OnceLock,
 };
 
-use observe_runtime::{__private::say, Record, Resource, Span, destination::Sink};
+use observe_runtime::{
+    __private::say,
+    Record, Resource, Span,
+    destination::{Sink, TracePage},
+};
 use observe_store::{NoDataDirectory, SqliteStore, Store};
 
 /// The directory that the process was set up with, if it was set up by code.
@@ -102,8 +106,8 @@ impl Sink for Local {
         Some(journal_beside(&self.path))
     }
 
-    fn trace_page(&self) -> Option<String> {
-        Some(format!("{}/traces/{{trace_id}}", self.viewer.trim_end_matches('/')))
+    fn trace_page(&self) -> Option<TracePage> {
+        Some(format!("{}/traces/{{trace_id}}", self.viewer.trim_end_matches('/')).into())
     }
 
     fn close(&mut self) {

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use observe_runtime::{
     __private::say_once,
     Guard, Settings,
-    destination::{Console, Destination},
+    destination::{Console, Destination, Jsonl},
 };
 
 /// Begins to record, to every destination that the environment names; to the local store if it names none.
@@ -20,7 +20,7 @@ use observe_runtime::{
 /// | Variable | |
 /// |---|---|
 /// | `OBSERVE_ENABLED` | `false` records nothing |
-/// | `OBSERVE_DESTINATIONS` | `local`, `otlp`, `console`, `none`; several with commas between. Default `local` |
+/// | `OBSERVE_DESTINATIONS` | `local`, `otlp`, `console`, `jsonl`, `none`; several with commas between. Default `local` |
 /// | `OBSERVE_DIR` | directory of the local store. Default: `observe` in the user's data directory |
 /// | `OBSERVE_PROJECT` | the project that traces belong to. Default: the program's file name |
 /// | `OBSERVE_SAMPLE_RATE` | share of traces to record, 0 to 1. Default 1 |
@@ -72,7 +72,7 @@ impl Builder {
     }
 
     /// Sends spans to the destinations of these names, instead of those that `OBSERVE_DESTINATIONS` names: `local`,
-    /// `otlp`, `console` or `none`.
+    /// `otlp`, `console`, `jsonl` or `none`.
     pub fn destinations<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.settings.destinations = Some(names.into_iter().map(Into::into).collect());
         self
@@ -88,6 +88,12 @@ impl Builder {
     /// The directory of the local store, and of what waits for receivers that are away.
     pub fn dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.settings.dir = Some(directory.into());
+        self
+    }
+
+    /// The file that the destination `jsonl` appends to.
+    pub fn jsonl(mut self, file: impl Into<PathBuf>) -> Self {
+        self.settings.jsonl = Some(file.into());
         self
     }
 
@@ -218,12 +224,11 @@ const KNOWN: &[&str] = &[
     #[cfg(feature = "otlp")]
     "otlp",
     "console",
+    "jsonl",
     "none",
 ];
 
 fn named(names: &[String], settings: &Settings) -> Vec<Box<dyn Destination>> {
-    // Not every build has one that is set up.
-    let _ = settings;
     let mut destinations: Vec<Box<dyn Destination>> = Vec::new();
     for name in names {
         if destinations.iter().any(|d| d.name() == name) {
@@ -232,6 +237,10 @@ fn named(names: &[String], settings: &Settings) -> Vec<Box<dyn Destination>> {
         match name.as_str() {
             "none" => {}
             "console" => destinations.push(Box::new(Console::new())),
+            "jsonl" => match jsonl_file(settings) {
+                Some(file) => destinations.push(Box::new(Jsonl::append_to(file))),
+                None => say_once("destination jsonl: no file is known: set OBSERVE_JSONL"),
+            },
             #[cfg(feature = "otlp")]
             "otlp" => {
                 use observe_runtime::destination::{Otlp, OtlpSettings};
@@ -253,8 +262,11 @@ fn named(names: &[String], settings: &Settings) -> Vec<Box<dyn Destination>> {
     destinations
 }
 
+fn jsonl_file(settings: &Settings) -> Option<PathBuf> {
+    settings.jsonl.clone().or_else(|| Some(data_directory(settings)?.join("spans.jsonl")))
+}
+
 /// Where this process may leave files: as the settings say, else in the user's data directory if this build knows it.
-#[cfg(feature = "otlp")]
 fn data_directory(settings: &Settings) -> Option<PathBuf> {
     #[cfg(feature = "local")]
     return crate::local::database(settings.dir.as_deref()).ok()?.parent().map(std::path::Path::to_owned);

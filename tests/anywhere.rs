@@ -6,9 +6,9 @@ use std::{env, process::Command, time::Duration};
 
 use observe::{
     Cost, JoinSet, Level, ObserveExt, SpanId, SpanType, TraceId, Usage, agent, attributes, carry,
-    current_context, current_span, current_span_id, current_trace, current_trace_id, flush, metric, observe,
-    propagate, score, session, span, spawn, spawn_blocking, spawn_local, thread, trace_context, trace_url,
-    trace_url_for, trace_urls_for,
+    current_context, current_span, current_span_id, current_trace, current_trace_id, flush, flush_async,
+    metric, observe, propagate, score, session, span, spawn, spawn_blocking, spawn_local, thread,
+    trace_context, trace_url, trace_url_for, trace_urls_for,
 };
 
 #[observe(as_type = "tool")]
@@ -74,6 +74,7 @@ fn everything() {
     let _ = (current_trace_id(), current_span_id());
     let _ = (trace_url(), trace_url_for(trace), trace_urls_for(trace), observe::database_path());
     let _ = flush(Duration::ZERO);
+    let _ = futures_util::FutureExt::now_or_never(flush_async(Duration::ZERO));
 }
 
 /// Everything that handles, scores and metrics can say, wherever that is.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-const ARROWS: [(&str, &str); 12] = [
+const ARROWS: [(&str, &str); 13] = [
     ("observe-ai", "observe-macros"),
     ("observe-ai", "observe-runtime"),
     ("observe-ai", "observe-store"),
@@ -16,8 +16,9 @@ const ARROWS: [(&str, &str); 12] = [
     ("observe-store", "observe-model"),
     ("observe-wire", "observe-model"),
     ("observe-from-start", "observe-ai"),
-    // Examples and tests serve the page themselves.
+    // Examples and tests serve the page themselves, and read what was sent.
     ("observe-ai (dev)", "observe-viewer"),
+    ("observe-ai (dev)", "observe-wire"),
 ];
 
 #[test]

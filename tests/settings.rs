@@ -14,6 +14,7 @@ const SAME: &[Same] = &[
     ("OBSERVE_SCORES", "off", |b| b.scores(false)),
     ("OBSERVE_DESTINATIONS", "local, console", |b| b.destinations(["local", "console"])),
     ("OBSERVE_DIR", "/var/lib/observe", |b| b.dir("/var/lib/observe")),
+    ("OBSERVE_JSONL", "/var/log/spans.jsonl", |b| b.jsonl("/var/log/spans.jsonl")),
     ("OBSERVE_VIEWER", "http://127.0.0.1:8080", |b| b.viewer("http://127.0.0.1:8080")),
     ("OBSERVE_PROJECT", "support-bot", |b| b.project("support-bot")),
     ("OTEL_SERVICE_NAME", "checkout", |b| b.service("checkout")),

@@ -122,13 +122,16 @@ named! {
 /// One step of a trace: what went in, what came out, when, and how it ended.
 ///
 /// The texts are borrowed where they come from a buffer and owned where they come from a store.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// As JSON it is one object: input and output are the values that they are, and what is unknown is left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Span<'a> {
     /// The trace it belongs to.
     pub trace_id: TraceId,
     /// Its own id.
     pub span_id: SpanId,
     /// The span that began it; `None` for the root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<SpanId>,
     /// What is shown; the function's name unless set.
     pub name: Cow<'a, str>,
@@ -137,35 +140,75 @@ pub struct Span<'a> {
     /// How it stands.
     pub status: Status,
     /// The error's text, or why it ended as it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_message: Option<Cow<'a, str>>,
     /// How much it deserves attention.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub level: Level,
     /// When it began.
     pub start: Timestamp,
     /// When it ended; `None` while it runs, and for ever if its process died.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<Timestamp>,
     /// What went in, as JSON text.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "as_json")]
     pub input: Option<Cow<'a, str>>,
     /// What came out, as JSON text.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "as_json")]
     pub output: Option<Cow<'a, str>>,
     /// The span's own metadata.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub metadata: Cow<'a, Metadata>,
     /// The model that was called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<Cow<'a, str>>,
     /// The tokens that the call used.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub usage: Usage,
     /// What the call cost in US dollars, where the caller said so.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub cost: Cost,
     /// The version of the component.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Cow<'a, str>>,
     /// Where the span's function stands: module path, file and line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Code<'a>>,
     /// Session, user, tags and so on of the scope it began in, with what [`Details::trace`] says merged in.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub attributes: Cow<'a, TraceAttributes>,
     /// What only some spans have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Box<Details>>,
     /// Spans begun inside it that were not recorded because the journal was full.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub dropped: u64,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// JSON text as the value that it is.
+mod as_json {
+    use std::borrow::Cow;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::Json;
+
+    pub(super) fn serialize<S: Serializer>(
+        text: &Option<Cow<'_, str>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        text.as_deref().map(Json::from_text).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'a, 'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Cow<'a, str>>, D::Error> {
+        Json::deserialize(deserializer).map(|json| Some(Cow::Owned(json.as_str().to_owned())))
+    }
 }
 
 #[inline]
@@ -175,7 +218,7 @@ fn no_metadata() -> &'static Metadata {
 }
 
 /// Where a function stands in the source; OpenTelemetry's `code.*` attributes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Code<'a> {
     /// `code.function.name`: module path and function.
     pub function: Cow<'a, str>,
@@ -271,5 +314,30 @@ mod tests {
         }
         let error = "llm".parse::<SpanType>().unwrap_err().to_string();
         assert!(error.starts_with("unknown span type `llm`: expected one of span, generation,"), "{error}");
+    }
+
+    #[test]
+    fn a_span_is_the_same_after_its_way_through_json() {
+        let mut span = Span::begin(TraceId::from_seed("t"), SpanId::from_seed("s"), "answer", Timestamp(1));
+        let bare = serde_json::to_string(&span).unwrap();
+        assert_eq!(
+            bare,
+            r#"{"trace_id":"e3b98a4da31a127d4bde6e43033f66ba","span_id":"043a718774c572bd","name":"answer","span_type":"span","status":"running","start":"1970-01-01T00:00:00.000000001Z"}"#
+        );
+        assert_eq!(serde_json::from_str::<Span<'_>>(&bare).unwrap(), span);
+        span.parent_id = Some(SpanId::from_seed("p"));
+        (span.span_type, span.status, span.level) = (SpanType::Tool, Status::Error, Level::Warning);
+        (span.end, span.dropped) = (Some(Timestamp(5)), 7);
+        span.input = Some(r#"{"b": 1.50, "a": null}"#.into());
+        span.output = Some("null".into());
+        (span.status_message, span.model) = (Some("why".into()), Some("m".into()));
+        (span.usage, span.cost) = (Usage::new(1, 2), Cost::new(0.5, 0.25));
+        span.code = Some(Code { function: "a::b".into(), file: "b.rs".into(), line: 3 });
+        span.metadata.to_mut().insert("k".into(), 1.into());
+        span.attributes.to_mut().session = Some("conversation".into());
+        span.details = Some(Box::new(Details { time_to_first: Some(9), ..Details::default() }));
+        let text = serde_json::to_string(&span).unwrap();
+        assert!(text.contains(r#""input":{"b": 1.50, "a": null},"output":null,"#), "{text}");
+        assert_eq!(serde_json::from_str::<Span<'_>>(&text).unwrap(), span);
     }
 }

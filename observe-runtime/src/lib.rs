@@ -15,6 +15,7 @@ mod context;
 #[cfg(feature = "otlp")]
 mod delivery;
 pub mod destination;
+mod flush;
 mod fork;
 mod ids;
 mod journal;
@@ -33,7 +34,8 @@ mod switch;
 pub use carry::{CurrentContext, InSpan, ObserveExt, carry, current_context, thread};
 #[cfg(feature = "tokio")]
 pub use carry::{JoinSet, spawn, spawn_blocking, spawn_local};
-pub use lifecycle::{Guard, Report, flush, start, trace_url, trace_url_for, trace_urls_for};
+pub use flush::{Report, flush, flush_async};
+pub use lifecycle::{Guard, start, trace_url, trace_url_for, trace_urls_for};
 pub use observe_model::{
     Cost, Details, Event, Failure, Json, Level, Link, Metric, Number, Prompt, Record, Resource, Score,
     ScoreValue, Span, SpanId, SpanType, State, Status, Target, Timestamp, TraceAttributes, TraceId, Usage,

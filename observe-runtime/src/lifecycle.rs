@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc::{self, Sender},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use observe_model::TraceId;
@@ -19,9 +19,10 @@ use once_cell::sync::OnceCell;
 use crate::{
     capture,
     clock::Anchor,
-    collector::{Ask, Collector, left_out},
+    collector::{Ask, Collector},
     context,
-    destination::{Delivered, Destination, Progress, quiet},
+    destination::{Destination, Progress, TracePage, quiet},
+    flush::flush,
     fork::{self, PerProcess},
     journal::{book, pool},
     panic_text, process, propagate,
@@ -36,8 +37,8 @@ const AT_EXIT: Duration = Duration::from_secs(5);
 
 struct Runtime {
     asks: Mutex<Sender<Ask>>,
-    /// Destinations' names and the addresses of their pages, with `{trace_id}` for the id.
-    pages: Vec<(String, String)>,
+    /// The names and pages of destinations that have pages, the local store's first.
+    pages: Vec<(String, TracePage)>,
 }
 
 impl Runtime {
@@ -46,6 +47,11 @@ impl Runtime {
         let _ = self.asks.lock().unwrap_or_else(PoisonError::into_inner).send(ask);
         pool::wake();
     }
+}
+
+/// Asks the collector, if recording has begun; whether it has.
+pub(crate) fn ask(ask: Ask) -> bool {
+    RUNTIME.get().get().map(|runtime| runtime.ask(ask)).is_some()
 }
 
 static RUNTIME: PerProcess<OnceCell<Runtime>> = PerProcess::new(OnceCell::new());
@@ -139,7 +145,9 @@ fn begin(
     if let Some(root) = destinations.iter().find_map(|d| d.journal()) {
         keep_journal(&root, settings, &anchor);
     }
-    let pages = destinations.iter().filter_map(|d| Some((d.name().to_owned(), d.trace_page()?))).collect();
+    let pages = destinations.iter().filter_map(|d| Some((d.name().to_owned(), d.trace_page()?)));
+    let mut pages: Vec<_> = pages.collect();
+    pages.sort_by_key(|(name, _)| name != "local");
     let (sender, asks) = mpsc::channel();
     Collector::start(asks, destinations, settings.resource(), settings.keep, anchor).map_err(Some)?;
     panic_text::listen();
@@ -185,10 +193,11 @@ pub(crate) fn start_again() {
     }
 }
 
-/// The page that shows the trace in which the calling code runs, at the first destination that has one. `None` outside
-/// a trace, in one that is not recorded, and before `init`.
+/// The page that shows the trace in which the calling code runs: the local viewer's, which `observe view` serves, else
+/// that of the first destination that has one. `None` outside a trace, in one that is not recorded, and before `init`.
 ///
-/// The page of the local store is the viewer's, which `observe view` serves.
+/// Some platforms have to be asked for an identifier first, which begins with the first span: until they have answered,
+/// they have no page.
 ///
 /// ```
 /// if let Some(url) = observe_runtime::trace_url() {
@@ -200,7 +209,7 @@ pub fn trace_url() -> Option<String> {
     here.trace().filter(|_| !here.is_left_out()).and_then(trace_url_for)
 }
 
-/// The page that shows the trace `id`, at the first destination that has one; [`trace_urls_for`] gives all.
+/// The page that shows the trace `id`, chosen as by [`trace_url`]; [`trace_urls_for`] gives all.
 pub fn trace_url_for(id: TraceId) -> Option<String> {
     trace_urls_for(id).into_iter().next().map(|(_, url)| url)
 }
@@ -208,8 +217,7 @@ pub fn trace_url_for(id: TraceId) -> Option<String> {
 /// The name of each destination that has a page for the trace `id`, with the page's address.
 pub fn trace_urls_for(id: TraceId) -> Vec<(String, String)> {
     let pages = RUNTIME.get().get().map_or(&[][..], |runtime| &runtime.pages);
-    let url = |page: &str| page.replace("{trace_id}", &id.to_string());
-    pages.iter().map(|(name, page)| (name.clone(), url(page))).collect()
+    pages.iter().filter_map(|(name, page)| Some((name.clone(), page.of(id)?))).collect()
 }
 
 /// Keeps the journal in files below `root`, so that a process that is killed loses nothing.
@@ -255,52 +263,5 @@ fn at_exit() {
         let (reply, closed) = mpsc::channel();
         runtime.ask(Ask::Close(reply));
         let _ = closed.recv_timeout(AT_EXIT);
-    }
-}
-
-/// What became of everything that was recorded so far.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct Report {
-    /// Each destination's name and counts.
-    pub destinations: Vec<(String, Delivered)>,
-    /// Spans that were not recorded because the journal was full.
-    pub dropped: u64,
-    /// Spans that were recorded and not sent, because their traces neither failed nor were slow and only such are kept.
-    pub left_out: u64,
-    /// Inputs, outputs and the like of recorded spans that were not, for the same reason.
-    pub payloads_lost: u64,
-    /// Whether everything arrived or is known to be lost; `false` if time ran out first.
-    pub complete: bool,
-}
-
-/// Waits until every span that ended before the call has arrived, at most for `timeout`; blocks the calling thread.
-///
-/// It needs nothing of the host: it works inside and outside of any async runtime, and while the process ends.
-pub fn flush(timeout: Duration) -> Report {
-    let deadline = Instant::now() + timeout;
-    let dropped = pool::dropped();
-    let Some(runtime) = RUNTIME.get().get() else {
-        return Report { complete: true, ..Report::default() };
-    };
-    let (reply, answer) = mpsc::channel();
-    runtime.ask(Ask::Flush(reply));
-    let Ok(handed) = answer.recv_timeout(timeout) else {
-        let (payloads_lost, left_out) = (pool::payloads_lost(), left_out());
-        return Report { dropped, payloads_lost, left_out, ..Report::default() };
-    };
-    let mut complete = true;
-    let destinations = handed.into_iter().map(|h| {
-        let (counts, in_time) = h.progress.wait(h.accepted, deadline);
-        complete &= in_time;
-        (h.name, counts)
-    });
-    let destinations = destinations.collect();
-    Report {
-        destinations,
-        dropped: pool::dropped(),
-        left_out: left_out(),
-        payloads_lost: pool::payloads_lost(),
-        complete,
     }
 }

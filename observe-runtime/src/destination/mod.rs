@@ -1,17 +1,21 @@
 //! Where finished spans go.
 
 mod console;
+mod jsonl;
 mod memory;
 #[cfg(feature = "otlp")]
 mod otlp;
+mod page;
 mod progress;
 mod queue;
 pub(crate) mod quiet;
 
 pub use console::Console;
+pub use jsonl::Jsonl;
 pub use memory::Memory;
 #[cfg(feature = "otlp")]
 pub use otlp::{Otlp, OtlpSettings};
+pub use page::TracePage;
 pub use progress::{Delivered, Progress};
 pub use queue::{Queue, Sink};
 
@@ -44,9 +48,8 @@ pub trait Destination: Send {
         None
     }
 
-    /// The address of the page that shows a trace, with `{trace_id}` in place of the id; `None` if there is none. Asked
-    /// once, before [`Destination::begin`].
-    fn trace_page(&self) -> Option<String> {
+    /// The page that shows a trace; `None` if there is none. Asked once, before [`Destination::begin`].
+    fn trace_page(&self) -> Option<TracePage> {
         None
     }
 

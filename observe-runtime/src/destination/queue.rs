@@ -15,7 +15,7 @@ use std::{
 
 use observe_model::{Json, Metric, Record, Resource, Score, Span};
 
-use super::{Destination, Progress, quiet};
+use super::{Destination, Progress, TracePage, quiet};
 use crate::report::Once;
 
 /// Bytes of spans that may wait for a sink before new ones are dropped.
@@ -45,8 +45,8 @@ pub trait Sink: Send + 'static {
         None
     }
 
-    /// The address of the page that shows a trace; see [`Destination::trace_page`].
-    fn trace_page(&self) -> Option<String> {
+    /// The page that shows a trace; see [`Destination::trace_page`].
+    fn trace_page(&self) -> Option<TracePage> {
         None
     }
 
@@ -238,7 +238,7 @@ impl<S: Sink> Destination for Queue<S> {
         self.journal.clone()
     }
 
-    fn trace_page(&self) -> Option<String> {
+    fn trace_page(&self) -> Option<TracePage> {
         self.sink.as_ref().and_then(S::trace_page)
     }
 

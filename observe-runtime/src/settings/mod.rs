@@ -25,6 +25,8 @@ pub struct Settings {
     pub destinations: Option<Vec<String>>,
     /// Directory of the local store, and of what waits for receivers that are away; `None` for `observe` in the user's data directory.
     pub dir: Option<PathBuf>,
+    /// The file that the destination `jsonl` appends to; `None` for `spans.jsonl` in that directory.
+    pub jsonl: Option<PathBuf>,
     /// Address of the local viewer's pages. Default `http://127.0.0.1:4319`.
     pub viewer: String,
     /// The project that traces are filed under. Default the service, else the program's file name.
@@ -104,6 +106,7 @@ impl Settings {
             scores: from.parsed("OBSERVE_SCORES", parse::BOOLEAN, parse::boolean).unwrap_or(true),
             destinations: from.text("OBSERVE_DESTINATIONS").map(|names| list(&names)),
             dir: from.text("OBSERVE_DIR").map(PathBuf::from),
+            jsonl: from.text("OBSERVE_JSONL").map(PathBuf::from),
             viewer: from.text("OBSERVE_VIEWER").unwrap_or_else(|| VIEWER.to_owned()),
             project: from.text("OBSERVE_PROJECT").or_else(|| attribute(&["openinference.project.name"])),
             service,

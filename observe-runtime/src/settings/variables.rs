@@ -44,7 +44,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "OBSERVE_DESTINATIONS",
         "destinations([\"local\", \"console\"])",
-        "where spans go: `local`, `otlp`, `console`, `none`, several with commas between",
+        "where spans go: `local`, `otlp`, `console`, `jsonl`, `none`, several with commas between",
         "`local`",
     ),
     variable(
@@ -52,6 +52,12 @@ pub const VARIABLES: &[Variable] = &[
         "dir(\"/var/lib/observe\")",
         "directory of the local store",
         "`observe` in the user's data directory",
+    ),
+    variable(
+        "OBSERVE_JSONL",
+        "jsonl(\"/var/log/spans.jsonl\")",
+        "the file that `jsonl` appends to",
+        "`spans.jsonl` in the directory of the local store",
     ),
     variable(
         "OBSERVE_VIEWER",
