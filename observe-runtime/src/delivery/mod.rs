@@ -2,9 +2,10 @@
 //! where the receiver is away.
 //!
 //! A destination hands [`Parcel`]s to its [`Outbox`], whose thread has a small tokio runtime of its own, so that the host
-//! needs none. What becomes of each is decided in [`verdict`], when to try again in [`pace`], what waits on disk lies
-//! in the [`spool`], and [`post`] puts them together.
+//! needs none. What becomes of each is decided in [`verdict`], when to try again in [`pace`], whose turn it is among
+//! those of one trace in [`lanes`], what waits on disk lies in the [`spool`], and [`post`] puts them together.
 
+mod lanes;
 mod outbox;
 mod pace;
 mod parcel;
@@ -13,8 +14,9 @@ mod spool;
 mod transport;
 mod verdict;
 
+#[allow(unused_imports, reason = "not every build has a platform that needs all of it")]
 pub(crate) use self::{
     outbox::{Outbox, Settings},
-    parcel::Content,
+    parcel::{Content, Order},
     spool::SpoolSettings,
 };

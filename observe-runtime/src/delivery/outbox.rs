@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::{
-    parcel::{Content, Parcel},
+    parcel::{Content, Order, Parcel},
     post::{Message, Post},
     spool::{Spool, SpoolSettings},
     transport::Http,
@@ -89,7 +89,18 @@ impl Outbox {
 
     /// Posts `body`, which holds `spans` spans, to `url`.
     pub(crate) fn post(&self, url: &Arc<str>, content: Content, body: Bytes, spans: u64) {
-        let parcel = Parcel::new(Arc::clone(url), content, body, spans, &self.progress, &self.memory);
+        self.send(Parcel::new(Arc::clone(url), None, content, body, spans, &self.progress, &self.memory));
+    }
+
+    /// Posts `body`, JSON that holds `spans` spans, to `url` when all that was posted before of its trace has its answer.
+    /// Spans may be none: nobody waits for such a request by itself.
+    #[allow(dead_code, reason = "not every build has a platform that needs it")]
+    pub(crate) fn post_in_order(&self, order: Order, url: &Arc<str>, body: Bytes, spans: u64) {
+        let (url, order) = (Arc::clone(url), Some(order));
+        self.send(Parcel::new(url, order, Content::Json, body, spans, &self.progress, &self.memory));
+    }
+
+    fn send(&self, parcel: Parcel) {
         let sent = match &self.messages {
             Some(messages) => messages.send(Message::Post(parcel)).map_err(|unsent| unsent.0),
             None => Err(Message::Post(parcel)),

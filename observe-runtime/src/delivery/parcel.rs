@@ -6,12 +6,14 @@ use std::sync::{
 };
 
 use bytes::Bytes;
+use observe_model::TraceId;
 use observe_wire::split;
+use serde::{Deserialize, Serialize};
 
-use crate::destination::Progress;
+use crate::destination::{Delivered, Progress};
 
 /// How a body is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Content {
     /// OTLP in protobuf.
@@ -32,11 +34,50 @@ impl Content {
     }
 }
 
+/// A place among the requests of one trace, which are posted one after the other, in the order in which they came; those
+/// that wait on disk before any newer one. One that is refused does not keep the next from being posted, but for the
+/// answer 404, which ends the trace: nothing more of it is posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Order {
+    pub(crate) trace: TraceId,
+    /// The answer says what the receiver calls the trace: an object with its `id`, or `trace_id`. That takes the place of
+    /// [`Order::NAME`] in the addresses of later requests. Until it is known, our own id does.
+    pub(crate) names: bool,
+}
+
+impl Order {
+    /// Stands in the address for what the receiver calls the trace.
+    pub(crate) const NAME: &str = "{trace}";
+
+    /// A request that names nothing.
+    #[allow(dead_code, reason = "not every build has a platform that needs it")]
+    pub(crate) fn of(trace: TraceId) -> Self {
+        Self { trace, names: false }
+    }
+
+    /// What an answer calls the trace, if it is another name than ours.
+    pub(super) fn name_in(self, answer: &[u8]) -> Option<Arc<str>> {
+        #[derive(Deserialize)]
+        struct Named {
+            id: Option<String>,
+            trace_id: Option<String>,
+        }
+        let named: Named = serde_json::from_slice(answer).ok().filter(|_| self.names)?;
+        let name = named.id.or(named.trace_id)?;
+        // It becomes a part of a path.
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
+        let is_name = !name.is_empty() && name.chars().all(is_plain) && name.chars().any(|c| c != '.');
+        (is_name && name != self.trace.to_string()).then(|| name.into())
+    }
+}
+
 /// A request that is to be posted.
 #[derive(Debug)]
 pub(crate) struct Parcel {
     /// Where it goes.
     pub(crate) url: Arc<str>,
+    /// `None` for one that has nothing to do with others.
+    pub(crate) order: Option<Order>,
     /// What it holds, not compressed.
     pub(crate) body: Bytes,
     pub(crate) content: Content,
@@ -50,6 +91,7 @@ impl Parcel {
     /// A request whose `spans` are accepted by `progress` now, and whose bytes `memory` counts.
     pub(crate) fn new(
         url: Arc<str>,
+        order: Option<Order>,
         content: Content,
         body: Bytes,
         spans: u64,
@@ -58,15 +100,33 @@ impl Parcel {
     ) -> Self {
         let (progress, memory) = (Arc::clone(progress), Arc::clone(memory));
         memory.fetch_add(body.len(), Ordering::Relaxed);
-        let (part, bytes) = (progress.accept(spans), body.len());
+        let (part, bytes) = ((spans > 0).then(|| progress.accept(spans)), body.len());
         let account = Account { progress, part, spans, tally: Mutex::default(), memory, bytes };
-        Self { url, body, content, spans, account: Some(Arc::new(account)) }
+        Self { url, order, body, content, spans, account: Some(Arc::new(account)) }
+    }
+
+    /// The same, where the receiver calls the trace `name`.
+    pub(super) fn named(&self, name: &str) -> Parcel {
+        Parcel {
+            url: self.url.replace(Order::NAME, name).into(),
+            order: self.order,
+            body: self.body.clone(),
+            content: self.content,
+            spans: self.spans,
+            account: self.account.clone(),
+        }
+    }
+
+    /// Whether its address depends on what the receiver calls its trace.
+    pub(super) fn needs_name(&self) -> bool {
+        self.order.is_some() && self.url.contains(Order::NAME)
     }
 
     /// Two parcels with half of the spans each; `None` if it holds one span, or cannot be divided.
     pub(crate) fn halves(&self) -> Option<[Parcel; 2]> {
         let half = |(body, spans): (Vec<u8>, u64)| Parcel {
             url: Arc::clone(&self.url),
+            order: self.order,
             body: Bytes::from(body),
             content: self.content,
             spans,
@@ -101,8 +161,8 @@ pub(crate) struct Tally {
 #[derive(Debug)]
 pub(crate) struct Account {
     progress: Arc<Progress>,
-    /// What [`Progress::accept`] named it.
-    part: u64,
+    /// What [`Progress::accept`] named it; `None` where there are no spans.
+    part: Option<u64>,
     spans: u64,
     tally: Mutex<Tally>,
     /// Bytes in memory of all that was accepted and is not gone.
@@ -116,14 +176,18 @@ impl Drop for Account {
         let tally = std::mem::take(self.tally.get_mut().unwrap_or_else(PoisonError::into_inner));
         // What nobody counted was let go of on the way: nothing was there to send it with.
         let uncounted = self.spans.saturating_sub(tally.sent + tally.failed + tally.spooled);
-        self.progress.settle(self.part, |counts| {
+        let count = |counts: &mut Delivered| {
             counts.sent += tally.sent;
             counts.failed += tally.failed + uncounted;
             counts.spooled += tally.spooled;
             if tally.error.is_some() {
                 counts.error = tally.error;
             }
-        });
+        };
+        match self.part {
+            Some(part) => self.progress.settle(part, count),
+            None => self.progress.update(count),
+        }
     }
 }
 
@@ -135,7 +199,7 @@ mod tests {
     fn what_is_let_go_of_unsent_is_counted_as_failed() {
         let (progress, memory) = (Arc::<Progress>::default(), Arc::<AtomicUsize>::default());
         let parcel = |spans| {
-            Parcel::new("http://x".into(), Content::Json, vec![0; 9].into(), spans, &progress, &memory)
+            Parcel::new("http://x".into(), None, Content::Json, vec![0; 9].into(), spans, &progress, &memory)
         };
         drop(parcel(3));
         let partly = parcel(5);
@@ -145,5 +209,32 @@ mod tests {
         let counts = progress.get();
         assert_eq!((counts.accepted, counts.sent, counts.failed, counts.pending()), (8, 4, 4, 0));
         assert_eq!(memory.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_request_without_spans_does_not_stand_in_for_the_next_one() {
+        let (progress, memory) = (Arc::<Progress>::default(), Arc::<AtomicUsize>::default());
+        let [first, second] = [0, 1].map(|spans| {
+            Parcel::new("http://x".into(), None, Content::Json, vec![0].into(), spans, &progress, &memory)
+        });
+        drop(first);
+        assert_eq!((progress.settled(), progress.get().pending()), (0, 1));
+        drop(second);
+        assert_eq!((progress.settled(), progress.get().pending()), (1, 0));
+    }
+
+    #[test]
+    fn a_name_is_taken_from_an_answer_if_it_can_stand_in_a_path() {
+        let order = Order { trace: TraceId::from_seed("t"), names: true };
+        let name = |answer: &str| order.name_in(answer.as_bytes());
+        assert_eq!(name(r#"{"id":"srv-0001","status":"in_progress"}"#).as_deref(), Some("srv-0001"));
+        assert_eq!(name(r#"{"id":null,"trace_id":"a.b_c~1"}"#).as_deref(), Some("a.b_c~1"));
+        let ours = format!(r#"{{"id":"{}"}}"#, order.trace);
+        for answer in
+            ["{}", "", "[]", r#"{"id":7}"#, r#"{"id":""}"#, r#"{"id":"../x"}"#, r#"{"id":".."}"#, &ours]
+        {
+            assert_eq!(name(answer), None, "{answer}");
+        }
+        assert_eq!(Order::of(order.trace).name_in(br#"{"id":"srv-0001"}"#), None);
     }
 }

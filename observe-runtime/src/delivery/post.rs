@@ -1,5 +1,8 @@
-//! What is posted when: new requests side by side, what waits on disk one by one behind them, nothing while the receiver
-//! is away.
+//! What is posted when: new requests side by side, those of one trace in order, what waits on disk one by one behind
+//! them, nothing while the receiver is away.
+//!
+//! Where the order matters, all that waits of a trace is either in memory or on disk: the first request that goes to disk
+//! takes along those behind it, and newer ones follow while any of them is there.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -7,6 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use observe_model::TraceId;
 use observe_wire::ExportResponse;
 use tokio::{
     sync::mpsc::UnboundedReceiver,
@@ -15,6 +19,7 @@ use tokio::{
 };
 
 use super::{
+    lanes::Lanes,
     pace::Pace,
     parcel::{Content, Parcel},
     spool::{Spool, Taken},
@@ -37,6 +42,9 @@ const KEPT: usize = 4 * 1024 * 1024;
 
 /// Time between requests from disk, so that a receiver which has come back is not overrun.
 const REPLAY: Duration = Duration::from_millis(50);
+
+/// The same where they come in order: such requests are many and small.
+const REPLAY_IN_ORDER: Duration = Duration::from_millis(5);
 
 /// Time between looks at what other processes left on disk.
 const LOOK: Duration = Duration::from_secs(60);
@@ -68,7 +76,9 @@ type Landed = Result<(Id, Result<Answer, Lost>), JoinError>;
 pub(super) struct Post<T> {
     name: String,
     transport: Arc<T>,
+    /// What may be posted next; of a trace whose requests come in order, the first.
     waiting: VecDeque<Waiting>,
+    lanes: Lanes<Waiting>,
     tasks: JoinSet<Result<Answer, Lost>>,
     under_way: HashMap<Id, Waiting>,
     pace: Pace,
@@ -93,6 +103,7 @@ impl<T: Transport> Post<T> {
             name,
             transport: Arc::new(transport),
             waiting: VecDeque::new(),
+            lanes: Lanes::new(),
             tasks: JoinSet::new(),
             under_way: HashMap::new(),
             pace: Pace::default(),
@@ -177,7 +188,17 @@ impl<T: Transport> Post<T> {
         Some(Waiting { number: 0, parcel: Arc::new(parcel), attempts: 0, file: Some(file) })
     }
 
-    fn post(&mut self, request: Waiting) {
+    fn post(&mut self, mut request: Waiting) {
+        if let Some(order) = request.parcel.order {
+            if self.lanes.has_ended(order.trace) {
+                let error = format!("{} is not posted: its receiver knows no such trace", request.parcel.url);
+                return self.refuse(request, error);
+            }
+            if request.parcel.needs_name() {
+                let name = self.lanes.name(order.trace).unwrap_or_else(|| order.trace.to_string().into());
+                request.parcel = Arc::new(request.parcel.named(&name));
+            }
+        }
         let (transport, parcel) = (Arc::clone(&self.transport), Arc::clone(&request.parcel));
         let task = self.tasks.spawn(async move { transport.post(&parcel).await });
         self.under_way.insert(task.id(), request);
@@ -185,20 +206,40 @@ impl<T: Transport> Post<T> {
 
     fn accept(&mut self, parcel: Parcel) {
         self.count += 1;
-        self.waiting.push_back(Waiting {
-            number: self.count,
-            parcel: Arc::new(parcel),
-            attempts: 0,
-            file: None,
-        });
+        let order = parcel.order;
+        let request = Waiting { number: self.count, parcel: Arc::new(parcel), attempts: 0, file: None };
+        match order {
+            Some(order) if self.is_on_disk(order.trace) => {
+                return self.put_away(request, "what came before it is on disk");
+            }
+            Some(order) => self.waiting.extend(self.lanes.enter(order.trace, request)),
+            None => self.waiting.push_back(request),
+        }
         if self.pace.is_away() && self.spool.is_some() {
-            let mut bytes: usize = self.waiting.iter().map(|request| request.parcel.body.len()).sum();
-            while bytes > KEPT
+            while self.kept() > KEPT
                 && let Some(request) = self.waiting.pop_front()
             {
-                bytes -= request.parcel.body.len();
                 self.put_away(request, "its receiver is away");
             }
+        }
+    }
+
+    /// Whether requests of the trace wait there, and none in memory.
+    fn is_on_disk(&self, trace: TraceId) -> bool {
+        !self.lanes.is_busy(trace) && self.spool.as_ref().is_some_and(|spool| spool.holds(trace))
+    }
+
+    /// Bytes that wait in memory.
+    fn kept(&self) -> usize {
+        self.waiting.iter().chain(self.lanes.behind()).map(|request| request.parcel.body.len()).sum()
+    }
+
+    /// Lets the next request of the trace have its turn, now that this one is gone.
+    fn go_on(&mut self, gone: &Parcel) {
+        if let Some(order) = gone.order
+            && let Some(next) = self.lanes.leave(order.trace)
+        {
+            self.put_back(next);
         }
     }
 
@@ -210,10 +251,10 @@ impl<T: Transport> Post<T> {
     }
 
     fn put_all_away(&mut self) {
-        if self.spool.is_some() {
-            for request in std::mem::take(&mut self.waiting) {
-                self.put_away(request, "its receiver is away");
-            }
+        while self.spool.is_some()
+            && let Some(request) = self.waiting.pop_front()
+        {
+            self.put_away(request, "its receiver is away");
         }
     }
 
@@ -232,6 +273,11 @@ impl<T: Transport> Post<T> {
         };
         if !matches!(verdict, Verdict::Later(..)) {
             self.pace.succeed();
+        }
+        if let Some(order) = request.parcel.order
+            && result.as_ref().is_ok_and(|answer| answer.status == 404)
+        {
+            self.lanes.end(order.trace);
         }
         match verdict {
             Verdict::Arrived => self.arrived(request, &result.unwrap_or_default()),
@@ -266,10 +312,20 @@ impl<T: Transport> Post<T> {
                 tally.error = Some(response.message);
             }
         });
-        if let (Some(file), Some(spool)) = (file, &mut self.spool) {
-            spool.remove(&file);
-            self.replay_at = Instant::now() + REPLAY;
-            self.progress.update(|counts| counts.replayed += arrived);
+        let name = parcel.order.and_then(|order| Some((order.trace, order.name_in(&answer.body)?)));
+        if let Some((trace, name)) = &name {
+            self.lanes.set_name(*trace, Arc::clone(name));
+        }
+        match (file, &mut self.spool) {
+            (Some(file), Some(spool)) => {
+                // Before this one is removed: a process that dies in between asks for the name once more.
+                name.iter().for_each(|(trace, name)| spool.set_name(*trace, name));
+                spool.remove(&file);
+                self.replay_at =
+                    Instant::now() + if parcel.order.is_some() { REPLAY_IN_ORDER } else { REPLAY };
+                self.progress.update(|counts| counts.replayed += arrived);
+            }
+            _ => self.go_on(&parcel),
         }
     }
 
@@ -301,13 +357,25 @@ impl<T: Transport> Post<T> {
         self.waiting.insert(at, request);
     }
 
-    /// Puts a request on disk; where there is none, it is lost.
+    /// Puts a request on disk, and what waits behind it; where there is none, it is lost.
     fn put_away(&mut self, request: Waiting, error: &str) {
-        let Waiting { parcel, file, .. } = request;
-        if file.is_some() {
-            return;
+        let mut next = (request.file.is_none()).then_some(request.parcel);
+        while let Some(parcel) = next {
+            let is_kept = self.put(&parcel, error);
+            next = match parcel.order {
+                Some(order) if is_kept => self.lanes.leave(order.trace).map(|request| request.parcel),
+                _ => return self.go_on(&parcel),
+            };
         }
-        let put = self.spool.as_mut().map(|spool| spool.put(&parcel, SystemTime::now()));
+    }
+
+    /// Whether it is on disk now.
+    fn put(&mut self, parcel: &Parcel, error: &str) -> bool {
+        let name = parcel.order.and_then(|order| self.lanes.name(order.trace));
+        let put = self.spool.as_mut().map(|spool| match name {
+            Some(name) => spool.put(&parcel.named(&name), SystemTime::now()),
+            None => spool.put(parcel, SystemTime::now()),
+        });
         match put {
             Some(Ok(lost)) => {
                 parcel.settle(|tally| {
@@ -315,6 +383,7 @@ impl<T: Transport> Post<T> {
                     tally.error = Some(error.to_owned());
                 });
                 self.count_lost(lost);
+                return true;
             }
             Some(Err(disk)) => {
                 let error = format!("{error}; and it cannot be kept on disk: {disk}");
@@ -323,6 +392,7 @@ impl<T: Transport> Post<T> {
             }
             None => parcel.settle(|tally| lose(tally, parcel.spans, error.to_owned())),
         }
+        false
     }
 
     /// Counts spans that were on disk for too long, or had to make room there.
@@ -352,7 +422,7 @@ impl<T: Transport> Post<T> {
     fn refuse(&mut self, request: Waiting, mut error: String) {
         let Waiting { parcel, file, .. } = request;
         if let Some(spool) = &mut self.spool {
-            if parcel.spans == 1
+            if parcel.spans <= 1
                 && let Ok(path) = spool.set_aside(&parcel, SystemTime::now())
             {
                 error = format!("{error}; the request is kept in {}", path.display());
@@ -364,6 +434,9 @@ impl<T: Transport> Post<T> {
         }
         self.say(&error);
         parcel.settle(|tally| lose(tally, parcel.spans, error));
+        if file.is_none() {
+            self.go_on(&parcel);
+        }
     }
 
     /// Posts for a moment what is left, and puts the rest on disk.
@@ -381,8 +454,8 @@ impl<T: Transport> Post<T> {
         self.tasks.abort_all();
         let mut left: Vec<_> = self.under_way.drain().map(|(_, request)| request).collect();
         left.sort_by_key(|request| request.number);
-        left.extend(self.waiting.drain(..));
-        for request in left {
+        left.into_iter().rev().for_each(|request| self.waiting.push_front(request));
+        while let Some(request) = self.waiting.pop_front() {
             self.put_away(request, "the process ended before it could be sent");
         }
     }

@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, atomic::AtomicUsize},
 };
 
-use observe_model::{Resource, Span, SpanId, Timestamp, TraceId};
+use observe_model::{Resource, Span, SpanId, Timestamp};
 use observe_wire::{Encoder, decode, export_response};
 use tokio::{
     sync::mpsc::{UnboundedSender, unbounded_channel},
@@ -15,7 +15,13 @@ use tokio::{
 };
 
 use super::*;
-use crate::{delivery::SpoolSettings, destination::Delivered};
+use crate::{
+    delivery::{Order, SpoolSettings},
+    destination::Delivered,
+};
+
+#[path = "order_tests.rs"]
+mod order;
 
 type Script = dyn FnMut(&Parcel, Duration) -> Result<Answer, Lost> + Send;
 
@@ -83,14 +89,12 @@ fn begin(
 
 impl Case {
     fn post(&self, content: Content, body: impl Into<Vec<u8>>, spans: u64) {
-        let parcel = Parcel::new(
-            "http://x".into(),
-            content,
-            body.into().into(),
-            spans,
-            &self.progress,
-            &Arc::default(),
-        );
+        self.send("http://x", None, content, body.into(), spans);
+    }
+
+    fn send(&self, url: &str, order: Option<Order>, content: Content, body: Vec<u8>, spans: u64) {
+        let (body, memory) = (body.into(), Arc::default());
+        let parcel = Parcel::new(url.into(), order, content, body, spans, &self.progress, &memory);
         self.messages.send(Message::Post(parcel)).unwrap();
     }
 
@@ -336,8 +340,15 @@ async fn what_is_under_way_when_the_process_ends_goes_to_disk() {
     let spool = Some(Spool::open(SpoolSettings::new(disk.path().to_owned())));
     let run = tokio::spawn(Post::new("mock".into(), mock, spool, Arc::clone(&progress)).run(inbox));
     for n in 0..9 {
-        let parcel =
-            Parcel::new("http://x".into(), Content::Json, vec![n].into(), 1, &progress, &Arc::default());
+        let parcel = Parcel::new(
+            "http://x".into(),
+            None,
+            Content::Json,
+            vec![n].into(),
+            1,
+            &progress,
+            &Arc::default(),
+        );
         messages.send(Message::Post(parcel)).unwrap();
     }
     sleep(Duration::from_secs(1)).await;

@@ -13,9 +13,10 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use observe_model::TraceId;
 use serde::{Deserialize, Serialize};
 
-use super::parcel::{Content, Parcel};
+use super::parcel::{Content, Order, Parcel};
 
 /// Where requests wait, and how much of them.
 #[derive(Debug, Clone)]
@@ -52,15 +53,19 @@ struct Head {
     url: String,
     content: Content,
     spans: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    order: Option<Order>,
 }
 
 /// A request that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Waiting {
-    /// Nanoseconds since the epoch, a number, spans and process: names sort by age and tell everything but the contents.
+    /// Nanoseconds since the epoch, a number, spans, process and, where the order matters, trace: names sort by age and
+    /// tell everything but the contents.
     name: String,
     at: u64,
     spans: u64,
+    trace: Option<TraceId>,
     bytes: u64,
 }
 
@@ -94,8 +99,8 @@ impl Spool {
         let entries = fs::read_dir(&self.settings.directory).into_iter().flatten().flatten();
         let files = entries.filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
-            let (at, spans) = parse(&name)?;
-            Some(Waiting { name, at, spans, bytes: entry.metadata().ok()?.len() })
+            let (at, spans, trace) = parse(&name)?;
+            Some(Waiting { name, at, spans, trace, bytes: entry.metadata().ok()?.len() })
         });
         let mut files: Vec<_> = files.collect();
         files.sort_by(|a, b| (a.at, &a.name).cmp(&(b.at, &b.name)));
@@ -107,6 +112,11 @@ impl Spool {
         self.files.is_empty()
     }
 
+    /// Whether requests of the trace wait here, so that a newer one has to wait behind them.
+    pub(super) fn holds(&self, trace: TraceId) -> bool {
+        self.files.iter().any(|file| file.trace == Some(trace))
+    }
+
     /// Keeps a request. Gives the spans that had to make room for it.
     ///
     /// # Errors
@@ -114,11 +124,16 @@ impl Spool {
     pub(super) fn put(&mut self, parcel: &Parcel, now: SystemTime) -> io::Result<u64> {
         make_private(&self.settings.directory)?;
         let at = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64;
+        // Behind all others, also where the clock was set back.
+        let at = self.files.back().map_or(at, |last| at.max(last.at));
         self.count += 1;
-        let name = format!("{at:020}-{:010}-{}-{}.{ENDING}", self.count, parcel.spans, std::process::id());
+        let trace = parcel.order.map(|order| order.trace);
+        let of = trace.map(|trace| format!("-{trace}")).unwrap_or_default();
+        let name =
+            format!("{at:020}-{:010}-{}-{}{of}.{ENDING}", self.count, parcel.spans, std::process::id());
         let bytes = write(&self.settings.directory.join(&name), parcel)?;
         self.bytes += bytes;
-        self.files.push_back(Waiting { name, at, spans: parcel.spans, bytes });
+        self.files.push_back(Waiting { name, at, spans: parcel.spans, trace, bytes });
         Ok(self.shrink(now))
     }
 
@@ -141,10 +156,15 @@ impl Spool {
         lost
     }
 
-    /// The oldest request that no other process is sending. What cannot be read is set aside.
+    /// The oldest request that no other process is sending, nor one before it of the same trace. What cannot be read is set
+    /// aside.
     pub(super) fn take(&mut self) -> Option<(Parcel, Taken)> {
-        let mut at = 0;
+        let (mut at, mut busy) = (0, Vec::new());
         while let Some(waiting) = self.files.get(at).cloned() {
+            if waiting.trace.is_some_and(|trace| busy.contains(&trace)) {
+                at += 1;
+                continue;
+            }
             let path = self.settings.directory.join(&waiting.name);
             let Ok(file) = File::options().read(true).write(true).open(&path) else {
                 // Another process has sent it.
@@ -152,6 +172,7 @@ impl Spool {
                 continue;
             };
             if file.try_lock().is_err() {
+                busy.extend(waiting.trace);
                 at += 1;
                 continue;
             }
@@ -169,6 +190,21 @@ impl Spool {
             }
         }
         None
+    }
+
+    /// Writes into the requests of a trace what the receiver calls it. One that cannot be written stays as it is.
+    pub(super) fn set_name(&mut self, trace: TraceId, name: &str) {
+        for waiting in self.files.iter_mut().filter(|file| file.trace == Some(trace)) {
+            let path = self.settings.directory.join(&waiting.name);
+            let parcel = File::open(&path).and_then(|file| read(&file));
+            if let Ok(parcel) = parcel
+                && parcel.needs_name()
+                && let Ok(bytes) = write(&path, &parcel.named(name))
+            {
+                self.bytes = (self.bytes + bytes).saturating_sub(waiting.bytes);
+                waiting.bytes = bytes;
+            }
+        }
     }
 
     /// Removes a request that has arrived, or never will.
@@ -205,10 +241,11 @@ impl Spool {
     }
 }
 
-/// When a file was written, and how many spans are in it.
-fn parse(name: &str) -> Option<(u64, u64)> {
+/// When a file was written, how many spans are in it, and of which trace, where that matters.
+fn parse(name: &str) -> Option<(u64, u64, Option<TraceId>)> {
     let mut parts = name.strip_suffix(ENDING)?.strip_suffix('.')?.split('-');
-    Some((parts.next()?.parse().ok()?, parts.nth(1)?.parse().ok()?))
+    let (at, spans) = (parts.next()?.parse().ok()?, parts.nth(1)?.parse().ok()?);
+    Some((at, spans, parts.nth(1).and_then(|trace| trace.parse().ok())))
 }
 
 /// A directory that only its owner can look into: requests hold what the program said.
@@ -221,7 +258,8 @@ fn make_private(path: &Path) -> io::Result<()> {
 }
 
 fn write(path: &Path, parcel: &Parcel) -> io::Result<u64> {
-    let head = Head { url: parcel.url.to_string(), content: parcel.content, spans: parcel.spans };
+    let Parcel { url, order, content, spans, .. } = parcel;
+    let head = Head { url: url.to_string(), content: *content, spans: *spans, order: *order };
     let mut bytes = serde_json::to_vec(&head)?;
     bytes.push(b'\n');
     bytes.extend_from_slice(&parcel.body);
@@ -242,10 +280,10 @@ fn read(file: &File) -> io::Result<Parcel> {
     let mut reader = BufReader::new(file);
     let mut head = Vec::new();
     reader.by_ref().take(LONGEST_HEAD).read_until(b'\n', &mut head)?;
-    let Head { url, content, spans } = serde_json::from_slice(&head)?;
+    let Head { url, content, spans, order } = serde_json::from_slice(&head)?;
     let mut body = Vec::new();
     reader.read_to_end(&mut body)?;
-    Ok(Parcel { url: Arc::from(url), body: body.into(), content, spans, account: None })
+    Ok(Parcel { url: Arc::from(url), order, body: body.into(), content, spans, account: None })
 }
 
 #[cfg(test)]
@@ -255,6 +293,7 @@ mod tests {
     fn parcel(body: &[u8], spans: u64) -> Parcel {
         Parcel {
             url: "http://x/v1/traces".into(),
+            order: None,
             body: body.to_vec().into(),
             content: Content::Protobuf,
             spans,
@@ -318,6 +357,46 @@ mod tests {
         other.remove(&second);
         drop(second);
         assert!(one.take().is_none() && other.take().is_none());
+    }
+
+    #[test]
+    fn two_processes_keep_the_order_of_a_trace_between_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut one = Spool::open(settings(directory.path()));
+        let [a, b] = ["a", "b"].map(|trace| Some(Order::of(TraceId::from_seed(trace))));
+        // The clock is set back meanwhile.
+        for (body, order, at) in [(b"a1", a, 9), (b"a2", a, 0), (b"b1", b, 5)] {
+            one.put(&Parcel { order, ..parcel(body, 0) }, now(at)).unwrap();
+        }
+        let mut other = Spool::open(settings(directory.path()));
+        let take = |spool: &mut Spool| spool.take().map(|(parcel, taken)| (parcel.body, taken));
+        let (first, second) = (take(&mut one).unwrap(), take(&mut other).unwrap());
+        assert_eq!((&first.0[..], &second.0[..]), (&b"a1"[..], &b"b1"[..]));
+        assert!(take(&mut other).is_none(), "the second of `a` waits for its first");
+        one.remove(&first.1);
+        drop(first);
+        assert_eq!(take(&mut other).unwrap().0, &b"a2"[..]);
+    }
+
+    #[test]
+    fn requests_on_disk_learn_what_the_receiver_calls_their_trace() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spool = Spool::open(settings(directory.path()));
+        let [a, b] = ["a", "b"].map(TraceId::from_seed);
+        for trace in [a, b] {
+            let url = "http://x/{trace}/spans".into();
+            spool.put(&Parcel { url, order: Some(Order::of(trace)), ..parcel(b"x", 1) }, now(0)).unwrap();
+        }
+        assert!(spool.holds(a) && !spool.holds(TraceId::from_seed("c")));
+        spool.set_name(a, "srv-1");
+        let mut spool = Spool::open(settings(directory.path()));
+        assert_eq!(spool.bytes, spool.files.iter().map(|file| file.bytes).sum::<u64>());
+        for url in ["http://x/srv-1/spans", "http://x/{trace}/spans"] {
+            let (parcel, taken) = spool.take().unwrap();
+            assert_eq!((&*parcel.url, &parcel.body[..]), (url, &b"x"[..]));
+            spool.remove(&taken);
+        }
+        assert!(!spool.holds(a));
     }
 
     #[test]
