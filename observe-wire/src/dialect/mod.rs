@@ -6,8 +6,9 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
-use observe_model::{Details, ParseNameError, Resource, Span, SpanType, TraceAttributes};
+use observe_model::{Details, ParseNameError, Record, Resource, Span, SpanType, TraceAttributes};
 
+use self::langfuse::scores::{Case, score};
 use crate::otlp::{
     attributes::{Attributes, Unreadable},
     protobuf::SCOPE,
@@ -49,6 +50,29 @@ impl Dialect {
             Self::OpenInference => "openinference",
             Self::Langfuse => "langfuse",
             Self::InteractiveAi => "interactiveai",
+        }
+    }
+
+    /// A score or metric as JSON for the endpoint that the platform has for them; a metric is a numeric score there. `None` if
+    /// the platform has no such endpoint or, since it is about the project as a whole, does not take it.
+    ///
+    /// Langfuse takes an array of them (`POST /api/public/scores`), InteractiveAI one at a time. The id makes sending again
+    /// harmless. The environment is where the application runs; one of a name that Langfuse does not allow is left out.
+    ///
+    /// ```
+    /// # use observe_model::{Record, Score, Target, TraceId};
+    /// # use observe_wire::Dialect;
+    /// let target = Target { trace_id: TraceId::from_int(1), ..Target::default() };
+    /// let score = Record::Score(Score { id: "s1".into(), name: "quality".into(), value: 0.9.into(), target, ..Score::default() });
+    /// let json = String::from_utf8(Dialect::Langfuse.score(&score, Some("staging")).unwrap()).unwrap();
+    /// assert!(json.contains(r#""traceId":"00000000000000000000000000000001","name":"quality""#), "{json}");
+    /// assert_eq!(Dialect::OpenInference.score(&score, None), None);
+    /// ```
+    pub fn score(self, record: &Record, environment: Option<&str>) -> Option<Vec<u8>> {
+        match self {
+            Self::OpenInference => None,
+            Self::Langfuse => score(record, environment, Case::Camel),
+            Self::InteractiveAi => score(record, environment, Case::Snake),
         }
     }
 

@@ -5,6 +5,9 @@
 //!
 //! `docs/WIRE.md` is this file as a table; change both together.
 
+mod integers;
+pub(crate) mod scores;
+
 use std::borrow::Cow;
 
 use observe_model::{
@@ -34,8 +37,6 @@ pub(crate) const INTERACTIVEAI_SCOPE: &[u8] = b"interactiveai-sdk";
 
 /// The most characters that the clients let a value have that is stamped on every span.
 const LONGEST: usize = 200;
-/// The largest whole number that JavaScript tells from its neighbours.
-const MAX_SAFE: u64 = (1 << 53) - 1;
 
 const TRACE_METADATA: &str = "langfuse.trace.metadata";
 const METADATA: &str = "langfuse.observation.metadata";
@@ -159,30 +160,49 @@ fn sayable<'s>(text: &'s Option<String>, unsaid: &mut Option<&'s str>) -> Option
 /// Appends input and output.
 fn put_payloads(out: &mut Vec<u8>, span: &Span<'_>) {
     if let Some(input) = &span.input {
-        let (text, mime) = native(input);
+        let Native { text, mime, integers } = native(input);
         put_text(out, key!(SPAN, "langfuse.observation.input"), &text);
         if let Some(mime) = mime {
             put_text(out, key!(SPAN, "observe.input.mime_type"), mime.as_bytes());
         }
+        if let Some(places) = integers {
+            put_text(out, key!(SPAN, "observe.input.integers"), places.as_bytes());
+        }
     }
     if let Some(output) = &span.output {
-        let (text, mime) = native(output);
+        let Native { text, mime, integers } = native(output);
         put_text(out, key!(SPAN, "langfuse.observation.output"), &text);
         if let Some(mime) = mime {
             put_text(out, key!(SPAN, "observe.output.mime_type"), mime.as_bytes());
         }
+        if let Some(places) = integers {
+            put_text(out, key!(SPAN, "observe.output.integers"), places.as_bytes());
+        }
     }
 }
 
-/// JSON as the clients write it, a string as it is and all else as JSON, and its mime type where that does not tell which.
-fn native(json: &str) -> (Cow<'_, [u8]>, Option<&'static str>) {
-    match literal(json.as_bytes()) {
-        Some(text) => {
-            let looks = std::str::from_utf8(&text).is_ok_and(|text| looks_json(text) && is_json(text));
-            (text, looks.then_some(payload::TEXT))
-        }
-        None => (Cow::Borrowed(json.as_bytes()), (!looks_json(json)).then_some(payload::JSON)),
+/// A payload as the clients write it, and what they do not say.
+struct Native<'j> {
+    text: Cow<'j, [u8]>,
+    /// Where the text does not tell.
+    mime: Option<&'static str>,
+    /// Where in the text quotes stand around a number.
+    integers: Option<String>,
+}
+
+/// A JSON string becomes its text; all else stays JSON.
+fn native(json: &str) -> Native<'_> {
+    if let Some(text) = literal(json.as_bytes()) {
+        let looks = std::str::from_utf8(&text).is_ok_and(|text| looks_json(text) && is_json(text));
+        return Native { text, mime: looks.then_some(payload::TEXT), integers: None };
     }
+    let (text, integers) = integers::quote(json);
+    let mime = (!looks_json(&text)).then_some(payload::JSON);
+    let text = match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    };
+    Native { text, mime, integers }
 }
 
 /// Whether `text` begins as JSON does, but for that of a string, which would not have been written as JSON.
@@ -245,13 +265,20 @@ fn put_entries(
             }
             (Value::Bool(_), Dialect::InteractiveAi) => put_any_attribute(out, SPAN, &key, value),
             (Value::Number(number), Dialect::InteractiveAi) => match number.as_i64() {
-                Some(n) if n.unsigned_abs() <= MAX_SAFE => put_any_attribute(out, SPAN, &key, value),
+                Some(n) if n.unsigned_abs() <= integers::MAX_SAFE => {
+                    put_any_attribute(out, SPAN, &key, value)
+                }
                 _ => {
                     is_exact = false;
                     put_text_attribute(out, SPAN, &key, &number.to_string());
                 }
             },
-            _ => put_text_attribute(out, SPAN, &key, &value.to_string()),
+            _ => {
+                let json = value.to_string();
+                let (text, places) = integers::quote(&json);
+                is_exact &= places.is_none();
+                put_text_attribute(out, SPAN, &key, &text);
+            }
         }
     }
     is_exact
@@ -261,9 +288,9 @@ fn put_entries(
 fn put_details(out: &mut Vec<u8>, span: &Span<'_>, details: &Details) {
     let Details { prompt, parameters, tools, time_to_first, trace, .. } = details;
     if let Some(nanos) = time_to_first {
-        let moment = Timestamp(span.start.0.saturating_add(*nanos)).to_string();
-        // The quotes are part of the value; the clients give microseconds.
-        let moment = format!("\"{}Z\"", moment.get(..26).unwrap_or_default());
+        let first = micros(Timestamp(span.start.0.saturating_add(*nanos)));
+        // The quotes are part of the value.
+        let moment = format!("\"{first}\"");
         put_text(out, key!(SPAN, "langfuse.observation.completion_start_time"), moment.as_bytes());
         put_double(out, key!(SPAN, "gen_ai.response.time_to_first_chunk"), *nanos as f64 / 1e9);
     }
@@ -277,12 +304,18 @@ fn put_details(out: &mut Vec<u8>, span: &Span<'_>, details: &Details) {
         put_text(out, key!(SPAN, "gen_ai.tool.definitions"), tools.as_str().as_bytes());
     }
     if let Some(input) = trace.as_ref().and_then(|trace| trace.input.as_ref()) {
-        put_text(out, key!(SPAN, "langfuse.trace.input"), &native(input.as_str()).0);
+        put_text(out, key!(SPAN, "langfuse.trace.input"), &native(input.as_str()).text);
     }
     if let Some(output) = trace.as_ref().and_then(|trace| trace.output.as_ref()) {
-        put_text(out, key!(SPAN, "langfuse.trace.output"), &native(output.as_str()).0);
+        put_text(out, key!(SPAN, "langfuse.trace.output"), &native(output.as_str()).text);
     }
     own::put_details(out, details);
+}
+
+/// A moment as the clients write it, in microseconds.
+fn micros(at: Timestamp) -> String {
+    let nanos = at.to_string();
+    nanos.get(..nanos.len().saturating_sub(4)).unwrap_or_default().to_owned() + "Z"
 }
 
 /// Appends the prompt; the platforms count its versions.
@@ -342,8 +375,10 @@ pub(crate) fn span_type(a: &mut Attributes<'_>) -> Option<SpanType> {
 pub(crate) fn read(draft: &mut Draft<'_>, a: &mut Attributes<'_>, sender: &Sender) -> Result<(), Unreadable> {
     let span = &mut *draft.span;
     span.model = a.text(&["langfuse.observation.model.name"]).map(Cow::Owned);
-    span.input = payload::read(a, "observe.input.mime_type", &["langfuse.observation.input"], looks_json)?;
-    span.output = payload::read(a, "observe.output.mime_type", &["langfuse.observation.output"], looks_json)?;
+    let input = payload::read(a, "observe.input.mime_type", &["langfuse.observation.input"], looks_json)?;
+    span.input = unquoted(input, a.json_text("observe.input.integers")?);
+    let output = payload::read(a, "observe.output.mime_type", &["langfuse.observation.output"], looks_json)?;
+    span.output = unquoted(output, a.json_text("observe.output.integers")?);
     span.level = a.text_like("langfuse.observation.level", level).unwrap_or(span.level);
     if let Some(message) = a.text(&["langfuse.observation.status_message"]) {
         span.status_message = Some(message.into());
@@ -354,6 +389,12 @@ pub(crate) fn read(draft: &mut Draft<'_>, a: &mut Attributes<'_>, sender: &Sende
     span.metadata = Cow::Owned(metadata);
     read_scope(&mut draft.scope, a, sender)?;
     read_details(draft, a)
+}
+
+/// A payload with the numbers that stand in quotes at these places as they were.
+fn unquoted(payload: Option<Cow<'static, str>>, places: Option<Vec<usize>>) -> Option<Cow<'static, str>> {
+    let unquoted = places.and_then(|places| integers::unquote(payload.as_deref()?, &places));
+    unquoted.map(Cow::Owned).or(payload)
 }
 
 /// The level that a name means, also one that loggers use.
