@@ -5,6 +5,8 @@
 //!
 //! - [`journal`] is what a recording process writes for itself, and how to read it after the process died.
 //!
+//! - [`platform`] is what platforms are told that have a JSON of their own.
+//!
 //! - [`w3c`] is what services tell each other about the trace they work on.
 //!
 //! `docs/WIRE.md` says which field of the model travels under which key, and what the wire cannot carry.
@@ -13,6 +15,7 @@
 mod dialect;
 pub mod journal;
 mod otlp;
+pub mod platform;
 mod provider;
 pub mod w3c;
 
