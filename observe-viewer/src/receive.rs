@@ -1,4 +1,4 @@
-//! `/v1/traces`: takes spans from any OpenTelemetry SDK, as OTLP over HTTP in protobuf.
+//! `/v1/traces`: takes spans from any OpenTelemetry SDK, as OTLP over HTTP in protobuf or JSON.
 
 use std::io::Read;
 
@@ -9,20 +9,21 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use flate2::read::MultiGzDecoder;
-use observe_wire::{DecodeError, Limits, decode, export_response};
+use observe_wire::{DecodeError, Limits, decode, decode_json, export_response, export_response_json};
 
 use crate::api::{ApiError, App, source::blocking};
 
 const PROTOBUF: &str = "application/x-protobuf";
+const JSON: &str = "application/json";
 
 /// How much a request may hold, compressed or not.
 pub(crate) fn body_limit() -> DefaultBodyLimit {
     DefaultBodyLimit::max(Limits::default().bytes)
 }
 
-/// Stores the spans of one export request, all of them before it answers.
+/// Stores the spans of one export request, all of them before it answers, which it does in the request's own encoding.
 pub(crate) async fn traces(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
-    let gzip = check_headers(request.headers())?;
+    let Encoding { is_json, gzip } = check_headers(request.headers())?;
     let body = Bytes::from_request(request, &()).await.map_err(unread)?;
     let answer = blocking(move || {
         let limits = Limits::default();
@@ -34,29 +35,40 @@ pub(crate) async fn traces(State(app): State<App>, request: Request) -> Result<R
             }
             false => &body,
         };
-        let decoded = decode(body, &limits).map_err(undecoded)?;
+        let read = if is_json { decode_json } else { decode };
+        let decoded = read(body, &limits).map_err(undecoded)?;
         app.source.write(&decoded.resources)?;
         let reason = decoded.reason.map(|reason| reason.to_string()).unwrap_or_default();
-        Ok(export_response(decoded.rejected, &reason))
+        let answer = if is_json { export_response_json } else { export_response };
+        Ok(answer(decoded.rejected, &reason))
     });
-    Ok(([(header::CONTENT_TYPE, PROTOBUF)], answer.await?).into_response())
+    let content_type = if is_json { JSON } else { PROTOBUF };
+    Ok(([(header::CONTENT_TYPE, content_type)], answer.await?).into_response())
 }
 
-/// Whether the body is compressed; refuses what cannot be read.
-fn check_headers(headers: &HeaderMap) -> Result<bool, ApiError> {
+/// How a body is to be read.
+struct Encoding {
+    is_json: bool,
+    gzip: bool,
+}
+
+/// Refuses what cannot be read.
+fn check_headers(headers: &HeaderMap) -> Result<Encoding, ApiError> {
     let text = |name| headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok()).unwrap_or_default();
     let unsupported = |message| Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     let content_type = text(header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
-    if !content_type.eq_ignore_ascii_case(PROTOBUF) {
+    let is_json = content_type.eq_ignore_ascii_case(JSON);
+    if !is_json && !content_type.eq_ignore_ascii_case(PROTOBUF) {
         return unsupported(
-            "only OTLP in protobuf is taken: send application/x-protobuf (OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf)",
+            "OTLP is taken as application/x-protobuf or application/json: set OTEL_EXPORTER_OTLP_PROTOCOL to http/protobuf or http/json",
         );
     }
-    match text(header::CONTENT_ENCODING).trim() {
-        "" | "identity" => Ok(false),
-        "gzip" => Ok(true),
-        _ => unsupported("only gzip is understood as a compression: send gzip or none"),
-    }
+    let gzip = match text(header::CONTENT_ENCODING).trim() {
+        "" | "identity" => false,
+        "gzip" => true,
+        _ => return unsupported("only gzip is understood as a compression: send gzip or none"),
+    };
+    Ok(Encoding { is_json, gzip })
 }
 
 /// Decompresses, but never into more than `limit` bytes.

@@ -9,10 +9,15 @@ use flate2::{Compression, write::GzEncoder};
 use observe_model::{Resource, Span, SpanId, Status, Timestamp, TraceId};
 use observe_store::SqliteStore;
 use observe_viewer::{Running, Viewer, ViewerError};
-use observe_wire::Encoder;
-use reqwest::{Client, RequestBuilder, Response, StatusCode, header};
+use observe_wire::{Encoder, to_json};
+use reqwest::{
+    Client, RequestBuilder, Response, StatusCode,
+    header::{self, HeaderValue},
+};
 use serde_json::Value;
 use tempfile::TempDir;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// A viewer of a directory of its own.
 struct Server {
@@ -348,12 +353,36 @@ async fn spans_that_were_sent_are_shown() {
 }
 
 #[tokio::test]
+async fn spans_sent_as_json_are_shown_and_answered_in_json() {
+    let server = Server::empty().await;
+    let sound = String::from_utf8(to_json(&export()).unwrap()).unwrap();
+    let unsound = sound.replacen("\"spans\":[", "\"spans\":[{\"name\":\"no id\"},", 1);
+    for (body, encoding, rejected) in [
+        (sound.clone().into_bytes(), "identity", Value::Null),
+        (gzip(sound.as_bytes()), "gzip", Value::Null),
+        (unsound.into_bytes(), "identity", Value::from("1")),
+    ] {
+        let request = Client::new().post(server.url("/v1/traces")).body(body);
+        let request = request.header(header::CONTENT_TYPE, "application/json; charset=utf-8");
+        let response = request.header(header::CONTENT_ENCODING, encoding).send().await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), response.headers()[header::CONTENT_TYPE].clone()),
+            (200, JSON)
+        );
+        assert_eq!(json(response).await["partialSuccess"]["rejectedSpans"], rejected);
+    }
+    let traces = server.json("/api/v1/traces").await;
+    assert_eq!((&traces["items"][0]["name"], &traces["items"][1]), (&Value::from("sent"), &Value::Null));
+}
+
+#[tokio::test]
 async fn what_cannot_be_received_is_refused_with_the_reason() {
     let server = Server::empty().await;
     let bomb = gzip(&vec![0; (64 << 20) + 1]);
     assert!(bomb.len() < 1 << 20);
     for (body, kind, encoding, status, reason) in [
-        (export(), "application/json", "identity", 415, "http/protobuf"),
+        (export(), "text/plain", "identity", 415, "http/protobuf or http/json"),
+        (export(), "application/json", "identity", 400, "not an OTLP message"),
         (export(), "application/x-protobuf", "br", 415, "gzip"),
         (b"not protobuf".to_vec(), "application/x-protobuf", "identity", 400, "not an OTLP message"),
         (b"not gzip".to_vec(), "application/x-protobuf", "gzip", 400, "not valid gzip"),

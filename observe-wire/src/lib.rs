@@ -2,6 +2,7 @@
 //!
 //! - [`Encoder`] writes spans into the body of an OTLP export request; [`ExportResponse`] reads the answer.
 //! - [`decode`] reads such a body, from any sender; [`export_response`] writes the answer.
+//! - [`to_json`] makes such a body OTLP's JSON, whatever the dialect, and [`decode_json`] reads that.
 //!
 //! - [`journal`] is what a recording process writes for itself, and how to read it after the process died.
 //!
@@ -23,6 +24,7 @@ pub use dialect::{Dialect, Extras};
 pub use otlp::{
     decoder::{DecodeError, Decoded, DecodedResource, Limits, SpanError, decode},
     encoder::Encoder,
-    response::{ExportResponse, export_response},
+    json::{decode_json, to_json},
+    response::{ExportResponse, export_response, export_response_json},
     split,
 };

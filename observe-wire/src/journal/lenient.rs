@@ -24,7 +24,7 @@ pub fn has_mended() -> bool {
 
 /// The text with `\ufffd` for each half of a pair; `None` if there is none.
 #[cold]
-fn mended(text: &str) -> Option<String> {
+pub(crate) fn mended(text: &str) -> Option<String> {
     let mut mended = String::new();
     let (mut copied, mut at) = (0, 0);
     while let Some(found) = text.get(at..).and_then(|rest| rest.find('\\')) {

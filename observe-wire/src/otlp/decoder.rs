@@ -53,8 +53,10 @@ pub enum DecodeError {
         /// [`Limits::values`].
         limit: usize,
     },
-    /// Not protobuf; HTTP status 400.
-    #[error("the body is not an OTLP message in protobuf: check the content type and the compression")]
+    /// Not an OTLP request in the encoding as which it was to be read; HTTP status 400.
+    #[error(
+        "the body is not an OTLP message in the encoding it is said to have: check the content type and the compression"
+    )]
     Malformed,
 }
 
@@ -73,8 +75,8 @@ pub enum SpanError {
     /// An attribute with lists or maps nested deeper than [`Limits::depth`].
     #[error("nest the values of attributes less deeply")]
     TooDeep,
-    /// The span is not an OTLP span in protobuf, or a text in it is not UTF-8.
-    #[error("send spans that are valid protobuf and texts that are valid UTF-8")]
+    /// The span is not an OTLP span, or a text in it is not UTF-8.
+    #[error("send spans with the fields and types of OTLP and with texts that are valid UTF-8")]
     Malformed,
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod attributes;
 pub(crate) mod decoder;
 pub(crate) mod encoder;
+pub(crate) mod json;
 pub(crate) mod protobuf;
 pub(crate) mod response;
 pub mod split;

@@ -288,8 +288,8 @@ pub(crate) enum Field<'a> {
     Fixed64(u64),
     /// Texts, bytes and messages.
     Bytes(&'a [u8]),
-    /// `fixed32` and `float`, of which OTLP's traces use none that we read.
-    Fixed32,
+    /// `fixed32` and `float`, of which OTLP's traces have the flags alone.
+    Fixed32(u32),
 }
 
 /// Reads the fields of one message, in the order they stand.
@@ -338,10 +338,7 @@ impl<'a> Reader<'a> {
                 let length = usize::try_from(self.varint()?).map_err(|_| Malformed)?;
                 Field::Bytes(self.take(length)?)
             }
-            5 => {
-                self.fixed::<4>()?;
-                Field::Fixed32
-            }
+            5 => Field::Fixed32(u32::from_le_bytes(self.fixed()?)),
             _ => return Err(Malformed),
         };
         match tag >> 3 {

@@ -1,6 +1,6 @@
 //! `ExportTraceServiceResponse`: what a receiver answers with status 200.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     decoder::DecodeError,
@@ -71,6 +71,15 @@ impl ExportResponse {
         };
         Ok(Self { rejected, message: part["errorMessage"].as_str().unwrap_or_default().to_owned() })
     }
+}
+
+/// [`export_response`] for a request in JSON.
+pub fn export_response_json(rejected: u64, message: &str) -> Vec<u8> {
+    let body = match rejected > 0 || !message.is_empty() {
+        true => json!({"partialSuccess": {"rejectedSpans": rejected.to_string(), "errorMessage": message}}),
+        false => json!({}),
+    };
+    body.to_string().into_bytes()
 }
 
 /// The body that answers a request of which `rejected` spans were not taken; empty if there is nothing to say.
