@@ -12,7 +12,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 # Programs and local stores; gone when the script ends.
 SCRATCH = tempfile.TemporaryDirectory()
 
-OURS = ["plain", "observe_disabled", "observe_unsampled", "observe_encode"]
+# Need the feature `otlp`.
+OURS = ["plain", "observe_disabled", "observe_unsampled", "observe_encode", "observe_hung"]
 # With the destination's own thread running; needs the feature `destinations`.
 WITH_DESTINATION = ["observe_local"]
 PEERS = [
@@ -31,6 +32,7 @@ NAMES = {
     "observe_unsampled": "`#[observe]`, unsampled",
     "observe_count": "`#[observe]`, captured, counted only",
     "observe_encode": "**`#[observe]`, captured, encoded as OTLP**",
+    "observe_hung": "the same, beside a destination that hangs",
     "observe_local": "`#[observe]`, captured, written to the local store",
     "fastrace_noroot": "fastrace, no root",
     "fastrace_unsampled": "fastrace, unsampled root",

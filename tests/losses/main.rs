@@ -216,6 +216,11 @@ fn role() {
             (0..1_000).for_each(|n| _ = root(trace, || n));
             Duration::from_secs(20)
         }
+        "outrun" => {
+            let large = "0123456789".repeat(10_000);
+            (0..1_200).for_each(|n| _ = root(trace, || step(n, &large)));
+            Duration::from_secs(30)
+        }
         "dead" => {
             (0..1_000).for_each(|n| _ = root(trace, || n));
             Duration::from_secs(20)
@@ -301,6 +306,14 @@ fn an_argument_of_10_megabytes_arrives_whole_where_the_limit_allows_it() {
     let variables = [("OBSERVE_CAPTURE_LIMIT", "20000000")];
     assert_eq!(counts("large", &receiver.url(), &variables), "4 4 0 0 0 0 true");
     assert_eq!(longest(&receiver), (10 << 20, false));
+}
+
+#[test]
+fn who_waits_for_room_loses_nothing_to_a_slow_receiver() {
+    let receiver = Receiver::start(slowly);
+    let variables = [("OBSERVE_OVERFLOW", "wait:20000ms")];
+    assert_eq!(counts("outrun", &receiver.url(), &variables), "2400 2400 0 0 0 0 true");
+    assert_eq!(receiver.count(TraceId::from_seed("outrun")).0, 2_400);
 }
 
 #[test]

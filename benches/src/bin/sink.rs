@@ -4,13 +4,14 @@
 
 use std::{
     env,
-    io::{self, BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     thread,
     time::Duration,
 };
 
+use flate2::bufread::GzDecoder;
 use observe_benches::clock;
 
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
@@ -74,9 +75,9 @@ fn spans(input: &mut impl BufRead, mut left: u64, path: &[u64]) -> io::Result<u6
     Ok(count)
 }
 
-/// The length of the next request's body; `None` at the end of the connection.
-fn request(input: &mut impl BufRead) -> io::Result<Option<u64>> {
-    let (mut line, mut length) = (String::new(), 0);
+/// The length of the next request's body and whether it is compressed; `None` at the end of the connection.
+fn request(input: &mut impl BufRead) -> io::Result<Option<(u64, bool)>> {
+    let (mut line, mut length, mut gzip) = (String::new(), 0, false);
     loop {
         line.clear();
         if input.read_line(&mut line)? == 0 {
@@ -84,13 +85,14 @@ fn request(input: &mut impl BufRead) -> io::Result<Option<u64>> {
         }
         let header = line.trim_end().to_ascii_lowercase();
         if header.is_empty() {
-            return Ok(Some(length));
+            return Ok(Some((length, gzip)));
         }
         if let Some(value) = header.strip_prefix("content-length:") {
             length = value.trim().parse().map_err(io::Error::other)?;
         }
-        if header.starts_with("transfer-encoding:") || header.starts_with("content-encoding:") {
-            return Err(io::Error::other("only plain bodies of known length are counted"));
+        gzip |= header == "content-encoding: gzip";
+        if header.starts_with("transfer-encoding:") {
+            return Err(io::Error::other("only bodies of known length are counted"));
         }
     }
 }
@@ -99,8 +101,14 @@ fn serve(stream: TcpStream, delay: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut output = stream.try_clone()?;
     let mut input = BufReader::with_capacity(1 << 17, stream);
-    while let Some(length) = request(&mut input)? {
-        let spans = spans(&mut input, length, &PATH)?;
+    while let Some((length, gzip)) = request(&mut input)? {
+        let spans = if gzip {
+            let mut body = Vec::new();
+            GzDecoder::new((&mut input).take(length)).read_to_end(&mut body)?;
+            spans(&mut &*body, body.len() as u64, &PATH)?
+        } else {
+            spans(&mut input, length, &PATH)?
+        };
         thread::sleep(delay);
         REQUESTS.fetch_add(1, Relaxed);
         BYTES.fetch_add(length, Relaxed);

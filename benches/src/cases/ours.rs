@@ -52,6 +52,37 @@ fn flush() -> Tally {
     Tally { arrived: of(|d| d.sent), dropped: report.dropped + of(|d| d.dropped) }
 }
 
+/// A destination that sends to somebody who takes connections and never answers.
+#[cfg(feature = "otlp")]
+fn hung() -> Result<observe::destination::Otlp, String> {
+    use observe::destination::{Otlp, OtlpSettings};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    // Open until the end of the process.
+    std::mem::forget(listener);
+    let timeout = Duration::from_secs(60 * 60);
+    Ok(Otlp::new(OtlpSettings { timeout, ..OtlpSettings::new(format!("http://{address}/v1/traces")) }))
+}
+
+/// Spans go to two destinations, of which one hangs: waits until the other has them.
+#[cfg(feature = "otlp")]
+fn record_beside_hung() -> Result<(Guard, Tracer), String> {
+    use observe::destination::Destination as _;
+    let (well, hung) = (Encode::default(), hung()?);
+    let progress = std::sync::Arc::clone(well.progress());
+    let guard = builder().destination(well).destination(hung).init();
+    let flush = move || loop {
+        let report = observe::flush(Duration::from_millis(100));
+        let accepted =
+            |name| report.destinations.iter().find(|(found, _)| found == name).map(|(_, d)| d.accepted);
+        // Without an answer the collector still has much to do.
+        if let Some(accepted) = accepted("encode").filter(|accepted| *accepted == progress.get().sent) {
+            return Tally { arrived: accepted, dropped: report.dropped };
+        }
+    };
+    Ok((guard, Tracer { room: ROOM, flush: Box::new(flush) }))
+}
+
 /// Records to what the environment names, if that is `destination`.
 fn record_to(destination: &str) -> Result<Guard, String> {
     require("OBSERVE_DESTINATIONS", destination)?;
@@ -79,6 +110,11 @@ pub(super) fn with<V: Visit>(case: &str, visit: V) -> Result<V::Result, String> 
         "observe_encode" => builder().destination(Encode::default()).init(),
         "observe_local" => record_to("local")?,
         "observe_otlp" => record_to("otlp")?,
+        #[cfg(feature = "otlp")]
+        "observe_hung" => {
+            let (_guard, recorded) = record_beside_hung()?;
+            return Ok(visit.visit::<Observed, InSession>(&recorded));
+        }
         _ => return Err(no_case(case)),
     };
     Ok(visit.visit::<Observed, InSession>(&recorded))

@@ -171,10 +171,10 @@ impl Collector {
         found
     }
 
-    /// Whether spans are better held back a moment, because a destination has much to do and the journal has room. A
-    /// destination that hangs holds nothing up for longer than that.
+    /// Whether spans are better held back a moment, because a destination has much to do and the journal has room, or
+    /// who records waits for it. A destination that hangs holds nothing up for longer than that.
     fn must_hold(&mut self) -> bool {
-        if !pool::is_roomy()
+        if !(pool::is_roomy() || pool::waits())
             || self.held >= HOLDS
             || !self.outlets.destinations.iter().any(|d| d.is_crowded())
         {

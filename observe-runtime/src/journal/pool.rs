@@ -204,6 +204,11 @@ pub(crate) fn set_wait(limit: Duration) {
     WAIT_MILLIS.store(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
 }
 
+/// Whether threads wait for room rather than drop their spans.
+pub(crate) fn waits() -> bool {
+    WAIT_MILLIS.load(Ordering::Relaxed) > 0
+}
+
 /// Moves to `chunks` those that threads have taken since the last call.
 pub(crate) fn taken(chunks: &mut Vec<Arc<Chunk>>) {
     let mut pool = pool();
