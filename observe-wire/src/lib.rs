@@ -1,7 +1,7 @@
-//! How the model is written and read on the wire: OTLP traces in protobuf, in the OpenInference dialect.
+//! How the model is written and read on the wire: OTLP traces in the words that each platform understands ([`Dialect`]).
 //!
 //! - [`Encoder`] writes spans into the body of an OTLP export request; [`ExportResponse`] reads the answer.
-//! - [`decode`] reads such a body, from any sender; [`export_response`] writes the answer.
+//! - [`decode`] reads such a body, from any sender, in any dialect; [`export_response`] writes the answer.
 //! - [`to_json`] makes such a body OTLP's JSON, whatever the dialect, and [`decode_json`] reads that.
 //!
 //! - [`journal`] is what a recording process writes for itself, and how to read it after the process died.

@@ -8,7 +8,7 @@ use common::{resource, span};
 use observe_model::{
     Code, Level, Resource, Span, SpanId, SpanType, Status, Timestamp, TraceAttributes, TraceId, Usage,
 };
-use observe_wire::{Encoder, ExportResponse, Limits, decode, export_response};
+use observe_wire::{Dialect, Encoder, ExportResponse, Extras, Limits, decode, export_response};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{
         ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -240,6 +240,21 @@ proptest! {
         prop_assert_eq!(attributes.get("session.id"), session.as_ref());
         let line = span.code.map(|code| Value::IntValue(code.line.into()));
         prop_assert_eq!(attributes.get("code.line.number"), line.as_ref());
+    }
+
+    #[test]
+    fn any_span_is_valid_otlp_in_every_dialect(resource in resource(), span in span()) {
+        for dialect in Dialect::ALL {
+            let mut encoder = Encoder::in_dialect(&resource, *dialect, &Extras::default());
+            encoder.push(&span);
+            let mut request = ExportTraceServiceRequest::decode(&*encoder.take()).unwrap();
+            let mut spans = request.resource_spans.remove(0);
+            by_key(&spans.resource.take().unwrap().attributes);
+            let sent = spans.scope_spans.remove(0).spans.remove(0);
+            by_key(&sent.attributes);
+            prop_assert_eq!(&sent.name, &span.name);
+            prop_assert_eq!(sent.end_time_unix_nano, span.end.map_or(0, |end| end.0));
+        }
     }
 
     #[test]

@@ -76,6 +76,22 @@ impl Dialect {
         }
     }
 
+    /// Why the platform is not told all of what these say, for one warning; `None` if it is. Our own reader always is.
+    ///
+    /// ```
+    /// # use observe_model::TraceAttributes;
+    /// # use observe_wire::Dialect;
+    /// let attributes = TraceAttributes { session: Some("s".repeat(201)), ..TraceAttributes::default() };
+    /// assert_eq!(Dialect::Langfuse.unfit(&attributes), Some("a session id may have at most 200 characters"));
+    /// assert_eq!(Dialect::OpenInference.unfit(&attributes), None);
+    /// ```
+    pub fn unfit(self, attributes: &TraceAttributes) -> Option<&'static str> {
+        match self {
+            Self::OpenInference => None,
+            Self::Langfuse | Self::InteractiveAi => langfuse::unfit(attributes),
+        }
+    }
+
     /// The name of the instrumentation scope, by which platforms know what their own clients sent.
     pub(crate) const fn scope(self) -> &'static [u8] {
         match self {

@@ -7,16 +7,16 @@
 
 mod integers;
 pub(crate) mod scores;
+mod usage;
 
 use std::borrow::Cow;
 
 use observe_model::{
-    Cost, Details, Json, Level, Metadata, Prompt, Resource, Span, SpanType, Status, Timestamp,
-    TraceAttributes, Usage,
+    Details, Json, Level, Metadata, Prompt, Resource, Span, SpanType, Status, Timestamp, TraceAttributes,
 };
-use serde::Serialize;
 use serde_json::Value;
 
+use self::usage::{UsageDetails, cost, usage};
 use super::{
     Dialect, Draft, Sender,
     own::{self, fill_metadata, json},
@@ -44,7 +44,13 @@ const METADATA: &str = "langfuse.observation.metadata";
 /// The attributes of a resource.
 pub(crate) fn of_resource(resource: &Resource) -> Vec<(&'static str, &str)> {
     let Resource { project, service, release, environment } = resource;
-    let mut attributes = vec![(own::PROJECT, &**project), ("service.name", service)];
+    let mut attributes = vec![
+        ("telemetry.sdk.language", "rust"),
+        ("telemetry.sdk.name", "observe"),
+        ("telemetry.sdk.version", env!("CARGO_PKG_VERSION")),
+        (own::PROJECT, project),
+        ("service.name", service),
+    ];
     attributes.extend(release.as_deref().map(|release| ("langfuse.release", release)));
     attributes.extend(environment.as_deref().map(|name| match is_environment(name) {
         true => ("langfuse.environment", name),
@@ -62,6 +68,29 @@ fn is_environment(name: &str) -> bool {
 /// Whether the clients would stamp this on every span.
 fn fits(text: &str) -> bool {
     text.len() <= LONGEST || text.chars().count() <= LONGEST
+}
+
+/// Why some of what is stamped on every span is not said in the platforms' words.
+pub(crate) fn unfit(scope: &TraceAttributes) -> Option<&'static str> {
+    let TraceAttributes { session, user, name, version, environment, tags, metadata, .. } = scope;
+    let is_long = |text: &Option<String>| text.as_deref().is_some_and(|text| !fits(text));
+    let is_long_value = |value: &Value| value.as_str().is_some_and(|text| !fits(text));
+    let faults = [
+        (is_long(session), "a session id may have at most 200 characters"),
+        (is_long(user), "a user id may have at most 200 characters"),
+        (is_long(name), "a trace's name may have at most 200 characters"),
+        (is_long(version), "a trace's version may have at most 200 characters"),
+        (!tags.iter().all(|tag| fits(tag)), "a tag may have at most 200 characters"),
+        (
+            metadata.values().any(is_long_value),
+            "a text in a trace's metadata may have at most 200 characters",
+        ),
+        (
+            environment.as_deref().is_some_and(|name| !is_environment(name)),
+            "an environment's name may have at most 40 characters, of a-z, 0-9, _ and -, and not begin with langfuse",
+        ),
+    ];
+    faults.into_iter().find_map(|(is_fault, why)| is_fault.then_some(why))
 }
 
 /// Appends what a span says in attributes.
@@ -330,42 +359,6 @@ fn put_prompt(out: &mut Vec<u8>, prompt: &Prompt) {
     }
 }
 
-/// `usage_details`: any names for numbers, which do not overlap, beside their sum.
-#[derive(Default, Serialize)]
-struct UsageDetails {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input_cached_tokens: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input_cache_creation: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input_audio_tokens: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output_reasoning_tokens: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output_audio_tokens: Option<u64>,
-}
-
-impl UsageDetails {
-    fn of(usage: &Usage) -> Self {
-        Self {
-            input: usage.input,
-            output: usage.output,
-            total: usage.total(),
-            input_cached_tokens: usage.cache_read,
-            input_cache_creation: usage.cache_write,
-            input_audio_tokens: usage.input_audio,
-            output_reasoning_tokens: usage.reasoning,
-            output_audio_tokens: usage.output_audio,
-        }
-    }
-}
-
 /// The span type that is said.
 pub(crate) fn span_type(a: &mut Attributes<'_>) -> Option<SpanType> {
     a.text_like("langfuse.observation.type", |text| text.to_ascii_lowercase().parse().ok())
@@ -424,11 +417,29 @@ fn read_scope(
     let environment = a.text(&["langfuse.environment"]);
     scope.environment = environment.filter(|name| of_process.environment.as_ref() != Some(name));
     scope.public = a.bool("langfuse.trace.public");
-    scope.tags = a.texts("langfuse.trace.tags")?;
+    scope.tags = read_tags(a)?;
     scope.metadata = read_entries(a, TRACE_METADATA, sender)?;
     a.forget("langfuse.internal.is_app_root");
     a.forget("langfuse.internal.as_root");
     Ok(())
+}
+
+/// Tags: a list, or as one text, in JSON or with commas between them.
+fn read_tags(a: &mut Attributes<'_>) -> Result<Vec<String>, Unreadable> {
+    for key in ["langfuse.trace.tags", "langfuse.tags"] {
+        let tags = a.texts(key)?;
+        if !tags.is_empty() {
+            return Ok(tags);
+        }
+        let text = |text: &str| text.split(',').map(|tag| tag.trim().to_owned()).collect();
+        let tags: Option<Vec<String>> = a.json_text(key)?.or_else(|| a.text_like(key, |t| Some(text(t))));
+        if let Some(tags) = tags {
+            let mut scope = TraceAttributes::default();
+            tags.into_iter().for_each(|tag| scope.add_tag(tag));
+            return Ok(scope.tags);
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// Metadata: an attribute for each entry, or one for all, which is an object or nothing that has names.
@@ -444,47 +455,6 @@ fn read_entries(a: &mut Attributes<'_>, key: &str, sender: &Sender) -> Result<Me
         }
     }
     Ok(metadata)
-}
-
-/// Tokens by the names that Langfuse's clients give them. Of what has another name, all goes to the metadata.
-fn usage(a: &mut Attributes<'_>, metadata: &mut Metadata) -> Result<Usage, Unreadable> {
-    const KEY: &str = "langfuse.observation.usage_details";
-    let Some(mut said) = a.object(KEY)? else { return Ok(Usage::default()) };
-    let whole = said.clone();
-    let mut take = |keys: &[&str]| {
-        let key = keys.iter().find(|key| said.get(**key).is_some_and(Value::is_u64))?;
-        said.remove(*key)?.as_u64()
-    };
-    let usage = Usage {
-        input: take(&["input", "input_tokens", "prompt_tokens", "promptTokens"]),
-        output: take(&["output", "output_tokens", "completion_tokens", "completionTokens"]),
-        cache_read: take(&["input_cached_tokens", "input_cache_read", "cache_read_input_tokens"]),
-        cache_write: take(&["input_cache_creation", "cache_creation_input_tokens"]),
-        input_audio: take(&["input_audio_tokens", "input_audio"]),
-        reasoning: take(&["output_reasoning_tokens", "output_reasoning"]),
-        output_audio: take(&["output_audio_tokens", "output_audio"]),
-    };
-    if !usage.is_unknown() {
-        take(&["total", "total_tokens", "totalTokens"]);
-    }
-    if !said.is_empty() {
-        metadata.entry(KEY).or_insert(Value::Object(whole));
-    }
-    Ok(usage)
-}
-
-/// US dollars. Of what has another name than ours, all goes to the metadata.
-fn cost(a: &mut Attributes<'_>, metadata: &mut Metadata) -> Result<Cost, Unreadable> {
-    const KEY: &str = "langfuse.observation.cost_details";
-    let Some(mut said) = a.object(KEY)? else { return Ok(Cost::default()) };
-    let whole = said.clone();
-    let mut take =
-        |key: &str| said.get(key).is_some_and(Value::is_number).then(|| said.remove(key))??.as_f64();
-    let cost = Cost { input: take("input"), output: take("output"), total: take("total") };
-    if !said.is_empty() {
-        metadata.entry(KEY).or_insert(Value::Object(whole));
-    }
-    Ok(cost)
 }
 
 fn read_details(draft: &mut Draft<'_>, a: &mut Attributes<'_>) -> Result<(), Unreadable> {
