@@ -179,6 +179,36 @@ fn a_storm_that_outlasts_the_process_leaves_the_rest_to_the_next() {
 }
 
 #[test]
+fn what_a_receiver_that_hangs_leaves_no_memory_for_waits_on_disk() {
+    const LARGE: usize = 100_000;
+    let cured = Arc::new(AtomicBool::new(false));
+    let is_well = Arc::clone(&cured);
+    let receiver = Receiver::start(move |request| {
+        while !is_well.load(Ordering::SeqCst) {
+            thread::yield_now();
+        }
+        request.take()
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let mut sender = Sender::with_disk(receiver.url(), directory.path());
+    let large = format!("\"{}\"", "x".repeat(LARGE));
+    for _ in 0..600 {
+        sender.record(&large);
+        // As the collector does, which waits a moment for a destination that has much to do.
+        while sender.otlp.progress().get().pending() as usize * LARGE > 24 * 1024 * 1024 {
+            thread::yield_now();
+        }
+    }
+    cured.store(true, Ordering::SeqCst);
+    sender.otlp.hand_over(true);
+    let counts = sender.counts();
+    assert_eq!((counts.dropped, counts.failed, counts.sent + counts.spooled), (0, 0, 600), "{counts:?}");
+    assert!(counts.spooled > 0 && counts.error.unwrap().contains("slower than what is recorded"));
+    sender.wait_for_replayed(counts.spooled);
+    assert_eq!(arrived(&receiver), 600);
+}
+
+#[test]
 fn connections_cut_in_the_middle_of_a_request_lose_nothing() {
     let receiver = Receiver::start(|request| match request.number {
         0 => request.hang_up(),

@@ -37,8 +37,9 @@ const TRIES: u32 = 3;
 /// The same where there is no disk, before it is lost: about a minute.
 const TRIES_WITHOUT_DISK: u32 = 7;
 
-/// Bytes that wait in memory while the receiver is away; the rest goes to disk.
+/// Bytes that wait in memory while the receiver is away, and while it is only slow; the rest goes to disk.
 const KEPT: usize = 4 * 1024 * 1024;
+const KEPT_FOR_SLOW: usize = 16 * 1024 * 1024;
 
 /// Time between requests from disk, so that a receiver which has come back is not overrun.
 const REPLAY: Duration = Duration::from_millis(50);
@@ -121,12 +122,15 @@ impl<T: Transport> Post<T> {
     /// Posts until nobody sends messages any more, and then what can be posted in a moment.
     pub(super) async fn run(mut self, mut messages: UnboundedReceiver<Message>) {
         loop {
+            // Compressing takes this thread's time too: what came meanwhile counts before the next is begun.
+            while let Ok(message) = messages.try_recv() {
+                self.take(message);
+            }
             self.start();
             let wake = self.wake();
             tokio::select! {
                 message = messages.recv() => match message {
-                    Some(Message::Post(parcel)) => self.accept(parcel),
-                    Some(Message::Hurry) => self.hurry(),
+                    Some(message) => self.take(message),
                     None => break,
                 },
                 Some(landed) = self.tasks.join_next_with_id() => self.land(landed),
@@ -204,6 +208,13 @@ impl<T: Transport> Post<T> {
         self.under_way.insert(task.id(), request);
     }
 
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Post(parcel) => self.accept(parcel),
+            Message::Hurry => self.hurry(),
+        }
+    }
+
     fn accept(&mut self, parcel: Parcel) {
         self.count += 1;
         let order = parcel.order;
@@ -215,11 +226,15 @@ impl<T: Transport> Post<T> {
             Some(order) => self.waiting.extend(self.lanes.enter(order.trace, request)),
             None => self.waiting.push_back(request),
         }
-        if self.pace.is_away() && self.spool.is_some() {
-            while self.kept() > KEPT
+        if self.spool.is_some() {
+            let (most, why) = match self.pace.is_away() {
+                true => (KEPT, "its receiver is away"),
+                false => (KEPT_FOR_SLOW, "its receiver is slower than what is recorded"),
+            };
+            while self.kept() > most
                 && let Some(request) = self.waiting.pop_front()
             {
-                self.put_away(request, "its receiver is away");
+                self.put_away(request, why);
             }
         }
     }

@@ -25,7 +25,7 @@ pub struct OtlpSettings {
     pub timeout: Duration,
     /// Whether bodies are compressed with gzip: about a tenth of the bytes, for several times the processor time.
     pub gzip: bool,
-    /// Where requests wait while the receiver is away: at most 256 MiB, for a week. `None` keeps nothing on disk:
+    /// Where requests wait while the receiver is away or too slow: at most 256 MiB, for a week. `None` keeps nothing on disk:
     /// after about a minute they are lost, and counted.
     pub spool: Option<PathBuf>,
 }
