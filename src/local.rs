@@ -124,7 +124,7 @@ impl Sink for Local {
         if !observe_runtime::any_journal_below(&root) {
             return;
         }
-        let result = observe_runtime::recover_dead(&root, |resource, batch| {
+        let result = observe_runtime::recover_dead(&root, self.name(), |resource, batch| {
             let written = self.open().and_then(|store| {
                 store.write_missing(resource, &batch.spans)?;
                 store.write_records(resource, &batch.records)

@@ -21,7 +21,7 @@ use observe_runtime::{
 /// |---|---|
 /// | `OBSERVE_ENABLED` | `false` records nothing |
 /// | `OBSERVE_DESTINATIONS` | `local`, `otlp`, `console`, `jsonl`, `none`; several with commas between. Default `local` |
-/// | `OBSERVE_DIR` | directory of the local store. Default: `observe` in the user's data directory |
+/// | `OBSERVE_DIR` | directory of the local store and of what is not sent yet. Default: `observe` in the user's data directory |
 /// | `OBSERVE_PROJECT` | the project that traces belong to. Default: the program's file name |
 /// | `OBSERVE_SAMPLE_RATE` | share of traces to record, 0 to 1. Default 1 |
 /// | `OBSERVE_KEEP` | `failed,slow:2s` sends only traces that failed or took longer. Default `all` |
@@ -85,7 +85,7 @@ impl Builder {
         self
     }
 
-    /// The directory of the local store, and of what waits for receivers that are away.
+    /// The directory of the local store, and of what has not been written or sent yet.
     pub fn dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.settings.dir = Some(directory.into());
         self
@@ -246,7 +246,7 @@ fn named(names: &[String], settings: &Settings) -> Vec<Box<dyn Destination>> {
                 use observe_runtime::destination::{Otlp, OtlpSettings};
                 let otlp = OtlpSettings::from_env();
                 let otlp = match data_directory(settings) {
-                    Some(directory) => otlp.keep_below(&directory.join("spool")),
+                    Some(directory) => otlp.keep_below(&directory),
                     None => otlp,
                 };
                 destinations.push(Box::new(Otlp::new(otlp)));

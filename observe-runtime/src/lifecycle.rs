@@ -3,7 +3,7 @@
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -19,7 +19,7 @@ use once_cell::sync::OnceCell;
 use crate::{
     capture,
     clock::Anchor,
-    collector::{Ask, Collector},
+    collector::{Ask, Collector, Outlets},
     context,
     destination::{Destination, Progress, TracePage, quiet},
     flush::flush,
@@ -142,14 +142,13 @@ fn begin(
     }
     provide_for_child(settings, &destinations);
     let anchor = Anchor::new();
-    if let Some(root) = destinations.iter().find_map(|d| d.journal()) {
-        keep_journal(&root, settings, &anchor);
-    }
+    let kept = keep_journal(&destinations, settings, &anchor);
     let pages = destinations.iter().filter_map(|d| Some((d.name().to_owned(), d.trace_page()?)));
     let mut pages: Vec<_> = pages.collect();
     pages.sort_by_key(|(name, _)| name != "local");
     let (sender, asks) = mpsc::channel();
-    Collector::start(asks, destinations, settings.resource(), settings.keep, anchor).map_err(Some)?;
+    let outlets = Outlets::new(destinations, settings.keep, kept);
+    Collector::start(asks, outlets, settings.resource(), anchor).map_err(Some)?;
     panic_text::listen();
     process::listen(fork::hooks(at_exit));
     pool::set_wait(settings.overflow_wait);
@@ -220,14 +219,27 @@ pub fn trace_urls_for(id: TraceId) -> Vec<(String, String)> {
     pages.iter().filter_map(|(name, page)| Some((name.clone(), page.of(id)?))).collect()
 }
 
-/// Keeps the journal in files below `root`, so that a process that is killed loses nothing.
-fn keep_journal(root: &Path, settings: &Settings, anchor: &Anchor) {
-    if pool::keep_in(root) {
-        book::open();
-        book::note(Kind::Resource, 0, &settings.resource());
-        anchor.leave_note();
-        Site::leave_notes();
+/// Keeps the journal in files, so that a process that is killed loses nothing: where the first destination wants it that
+/// has a place for it. Gives the place, if that is possible.
+fn keep_journal(
+    destinations: &[Box<dyn Destination>],
+    settings: &Settings,
+    anchor: &Anchor,
+) -> Option<PathBuf> {
+    let root = destinations.iter().find_map(|d| d.journal()).filter(|_| cfg!(feature = "mapped"))?;
+    let owed: Vec<_> = destinations
+        .iter()
+        .filter(|d| d.journal().as_ref() == Some(&root))
+        .map(|d| d.journal_name())
+        .collect();
+    if !pool::keep_in(&root, &owed) {
+        return None;
     }
+    book::open();
+    book::note(Kind::Resource, 0, &settings.resource());
+    anchor.leave_note();
+    Site::leave_notes();
+    Some(root)
 }
 
 /// Keeps what was recorded from being lost when it is dropped: it flushes, for at most 5 seconds.

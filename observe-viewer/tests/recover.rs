@@ -59,7 +59,7 @@ fn chunk(entries: Vec<u8>) -> Vec<u8> {
 
 /// A process's directory with this file in it; the process lives for as long as what is returned.
 fn process(directory: &Path, file: &[u8]) -> Home {
-    let home = Home::create(&directory.join("journal")).unwrap();
+    let home = Home::create(&directory.join("journal"), ["local"]).unwrap();
     fs::write(home.file(1), file).unwrap();
     home
 }

@@ -25,6 +25,15 @@ pub struct Arrived {
     pub times: u32,
 }
 
+impl Arrived {
+    /// An attribute that is a text.
+    pub fn text(&self, key: &str) -> Option<String> {
+        let mut attributes = fields(&self.bytes, 9).filter(|a| fields(a, 1).next() == Some(key.as_bytes()));
+        let value = fields(attributes.next()?, 2).next()?;
+        Some(String::from_utf8(fields(value, 1).next()?.to_vec()).unwrap())
+    }
+}
+
 type Spans = HashMap<TraceId, HashMap<SpanId, Arrived>>;
 
 /// What is done about a request. An error closes the connection.
@@ -79,6 +88,11 @@ impl Receiver {
     /// Looks at what arrived of a trace.
     pub fn with_trace<R>(&self, trace: TraceId, look: impl FnOnce(&HashMap<SpanId, Arrived>) -> R) -> R {
         look(self.spans.lock().unwrap().entry(trace).or_default())
+    }
+
+    /// Looks at all that arrived.
+    pub fn with_all<R>(&self, look: impl FnOnce(&mut dyn Iterator<Item = &Arrived>) -> R) -> R {
+        look(&mut self.spans.lock().unwrap().values().flat_map(|trace| trace.values()))
     }
 
     /// How many spans of a trace arrived, each of them once, and how many of them have a parent.

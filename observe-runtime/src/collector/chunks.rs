@@ -6,9 +6,12 @@ use observe_model::TraceAttributes;
 use observe_wire::journal::entry::{ALIGN, Entry, Field, HEADER, Kind, PAYLOAD, header};
 use slab::Slab;
 
-use crate::journal::{
-    Chunk, Tail,
-    pool::{self, Class},
+use crate::{
+    destination::Given,
+    journal::{
+        Chunk, Tail,
+        pool::{self, Class},
+    },
 };
 
 /// Sweeps after which a chunk that its thread has left is given back although spans have entries in it: those are
@@ -44,11 +47,13 @@ pub(super) struct Reading {
     pub(super) held: usize,
     /// Looks since its thread left it.
     left: u32,
+    /// So much was read when destinations had been given this.
+    arriving: Option<(Vec<Given>, usize)>,
 }
 
 impl Reading {
     fn new(chunk: Arc<Chunk>) -> Self {
-        Self { chunk, read: 0, scanned: 0, stamps: Vec::new(), held: 0, left: 0 }
+        Self { chunk, read: 0, scanned: 0, stamps: Vec::new(), held: 0, left: 0, arriving: None }
     }
 
     /// Where the attributes of this number are, if they were read; `number` is this chunk's.
@@ -186,6 +191,24 @@ impl Chunks {
         let (left, stay) = mem::take(&mut self.order).into_iter().partition(can_go);
         self.order = stay;
         left
+    }
+
+    /// Notes in the chunks how much of them has arrived. All that was read has been given out, and `given` is what
+    /// destinations have been given by now.
+    pub(super) fn note_arrived(&mut self, given: &[Given]) {
+        for number in &self.order {
+            let Some(reading) = self.readings.get_mut(*number as usize) else { continue };
+            if let Some((given, read)) = &reading.arriving {
+                if !given.iter().all(Given::has_settled) {
+                    continue;
+                }
+                reading.chunk.set_arrived(*read);
+                reading.arriving = None;
+            }
+            if reading.read > reading.chunk.arrived() {
+                reading.arriving = Some((given.to_vec(), reading.read));
+            }
+        }
     }
 
     pub(super) fn is_held(&self, number: u32) -> bool {

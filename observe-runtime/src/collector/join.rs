@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     clock::Anchor,
+    destination::Given,
     journal::{Chunk, dropped, pool},
     report::Once,
     site::Site,
@@ -107,8 +108,8 @@ pub(super) struct Table {
     dropped: ById<Dropped>,
     orphans: Vec<Orphan>,
     sites: Vec<&'static Site>,
-    /// Chunks that nothing here needs any more, and how many spans must have arrived before they are given back.
-    settling: VecDeque<(Vec<u64>, Chunk)>,
+    /// Chunks that nothing here needs any more, and what must have arrived before they are given back.
+    settling: VecDeque<(Vec<Given>, Chunk)>,
 }
 
 impl Table {
@@ -437,9 +438,9 @@ impl Table {
         assemble(&parts, |ticks| anchor.to_wall(ticks), give);
     }
 
-    /// Sets aside the chunks that their threads have left and that are read to their end. `given` are the counts of
-    /// spans that destinations have been given by now; those that were kept in the journal until they arrived.
-    pub(super) fn retire_chunks(&mut self, given: &[u64]) {
+    /// Sets aside the chunks that their threads have left and that are read to their end. `given` is what destinations
+    /// have been given by now; it stays in the journal until it has arrived there.
+    pub(super) fn retire_chunks(&mut self, given: &[Given]) {
         for number in self.chunks.left() {
             if self.chunks.is_held(number) {
                 self.copy_out(number);
@@ -464,10 +465,17 @@ impl Table {
         }
     }
 
-    /// Returns chunks to the pool whose spans have arrived: `arrived` are the destinations' counts of those.
-    pub(super) fn give_back_chunks(&mut self, arrived: &[u64]) {
-        let settled = |given: &[u64]| given.iter().zip(arrived).all(|(given, arrived)| arrived >= given);
-        while self.settling.front().is_some_and(|(given, _)| settled(given)) {
+    /// Notes in the chunks that stay how much of them has arrived, so that little is sent twice if the process is killed.
+    pub(super) fn note_arrived(&mut self, given: &[Given]) {
+        // An end that waits for its start was read and not given out.
+        if !given.is_empty() && !self.has_due() && self.orphans.is_empty() {
+            self.chunks.note_arrived(given);
+        }
+    }
+
+    /// Returns chunks to the pool whose spans have arrived.
+    pub(super) fn give_back_chunks(&mut self) {
+        while self.settling.front().is_some_and(|(given, _)| given.iter().all(Given::has_settled)) {
             if let Some((_, chunk)) = self.settling.pop_front() {
                 pool::give_back(chunk);
             }

@@ -10,6 +10,7 @@ mod keep;
 mod outlets;
 
 pub(crate) use keep::left_out;
+pub(crate) use outlets::Outlets;
 
 use std::{
     sync::{
@@ -25,13 +26,11 @@ use observe_wire::journal::lenient;
 
 use crate::{
     clock::Anchor,
-    destination::{Destination, Progress},
+    destination::{Given, Progress},
     journal::pool,
     report::{Once, say},
-    settings::Keep,
 };
 use join::Table;
-use outlets::Outlets;
 
 /// How long the clocks are compared before the first look.
 const CALIBRATION: Duration = Duration::from_millis(1);
@@ -89,14 +88,12 @@ impl Collector {
     /// If the system gives no thread.
     pub(crate) fn start(
         asks: Receiver<Ask>,
-        destinations: Vec<Box<dyn Destination>>,
+        mut outlets: Outlets,
         resource: Resource,
-        keep: Keep,
         anchor: Anchor,
     ) -> std::io::Result<()> {
         let run = move || {
             pool::set_collector(thread::current());
-            let mut outlets = Outlets::new(destinations, keep);
             outlets.each(|d| d.begin(&resource));
             // Long enough to learn the clock's rate, which a journal must hold from early on.
             thread::sleep(CALIBRATION);
@@ -161,12 +158,12 @@ impl Collector {
         }
         self.outlets.each(|d| d.hand_over(false));
         // Spans stay in the journal until those destinations have them that would find them there again.
-        let counts = self.outlets.kept();
-        let given: Vec<u64> = counts.iter().map(|c| c.accepted).collect();
-        let mut arrived = Vec::new();
-        self.outlets.each(|d| arrived.extend(d.journal().map(|_| d.progress().settled())));
+        let given = self.outlets.given();
         self.table.retire_chunks(&given);
-        self.table.give_back_chunks(&arrived);
+        self.table.give_back_chunks();
+        if !self.outlets.holds_back() {
+            self.table.note_arrived(&given);
+        }
         pool::provide();
         found
     }
@@ -210,10 +207,12 @@ impl Collector {
         self.outlets.give_held();
         self.outlets.each(|d| d.hand_over(true));
         self.report();
-        let all_arrived =
-            self.table.is_empty() && self.outlets.kept().iter().all(|counts| counts.pending() == 0);
+        let given = self.outlets.given();
+        // Each waits a moment, until what it has is sent or on disk.
         self.outlets.destinations.clear();
-        if all_arrived {
+        self.table.retire_chunks(&given);
+        self.table.give_back_chunks();
+        if self.table.is_empty() && given.iter().all(Given::has_settled) {
             pool::remove_directory();
         }
     }
@@ -254,8 +253,8 @@ impl Collector {
 
     fn report(&mut self) {
         // A destination on the same disk will fail too, and says more; until it has written something, it may.
-        let counts = self.outlets.kept();
-        if counts.iter().any(|c| c.sent + c.failed > 0)
+        let counts = self.outlets.counts_of_kept();
+        if counts.iter().any(|c| c.sent + c.failed + c.spooled > 0)
             && let Some(problem) = pool::take_problem()
             && counts.iter().all(|c| c.failed == 0)
         {

@@ -3,6 +3,8 @@
 use std::{
     collections::HashSet,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    sync::Arc,
 };
 
 use observe_model::{Record, Span, Timestamp, TraceId};
@@ -10,7 +12,7 @@ use observe_wire::journal::{Plain, assemble, entry::Entry};
 
 use super::keep::Holding;
 use crate::{
-    destination::{Delivered, Destination},
+    destination::{Delivered, Destination, Given},
     report::say,
     settings::Keep,
 };
@@ -18,15 +20,18 @@ use crate::{
 /// Plain spans that are given to the destinations at once.
 const BATCH: usize = 64;
 
-pub(super) struct Outlets {
+pub(crate) struct Outlets {
     pub(super) destinations: Vec<Box<dyn Destination>>,
+    /// Where the journal lies, if it outlives the process.
+    journal: Option<PathBuf>,
     /// Where not every trace is wanted.
     holding: Option<Holding>,
 }
 
 impl Outlets {
-    pub(super) fn new(destinations: Vec<Box<dyn Destination>>, keep: Keep) -> Self {
-        Self { destinations, holding: (!keep.is_all()).then(|| Holding::new(keep)) }
+    /// `journal` is where the journal lies, if it outlives the process.
+    pub(crate) fn new(destinations: Vec<Box<dyn Destination>>, keep: Keep, journal: Option<PathBuf>) -> Self {
+        Self { destinations, journal, holding: (!keep.is_all()).then(|| Holding::new(keep)) }
     }
 
     /// Calls every destination; one that panics is taken out, and said so.
@@ -36,16 +41,35 @@ impl Outlets {
             if !alive {
                 let name = destination.name();
                 say(&format!("destination {name}: it panicked and is switched off"));
+                destination.progress().switch_off();
             }
             alive
         });
     }
 
-    /// The counts of the destinations that find in the journal what they did not get.
-    pub(super) fn kept(&mut self) -> Vec<Delivered> {
+    /// What those destinations have been given that find in the journal what they did not get.
+    pub(super) fn given(&mut self) -> Vec<Given> {
+        let (mut given, journal) = (Vec::new(), self.journal.clone());
+        if journal.is_some() {
+            self.each(|d| {
+                if d.journal() == journal {
+                    given.push(Given { spans: d.taken(), progress: Arc::clone(d.progress()) });
+                }
+            });
+        }
+        given
+    }
+
+    /// The counts of the destinations that would have the journal outlive the process.
+    pub(super) fn counts_of_kept(&mut self) -> Vec<Delivered> {
         let mut counts = Vec::new();
         self.each(|d| counts.extend(d.journal().map(|_| d.progress().get())));
         counts
+    }
+
+    /// Whether spans wait for a verdict on their traces.
+    pub(super) fn holds_back(&self) -> bool {
+        self.holding.as_ref().is_some_and(|holding| !holding.is_empty())
     }
 
     /// Gives a span to every destination, or holds it back until that is decided.

@@ -3,9 +3,11 @@
 //!
 //! A destination hands [`Parcel`]s to its [`Outbox`], whose thread has a small tokio runtime of its own, so that the host
 //! needs none. What becomes of each is decided in [`verdict`], when to try again in [`pace`], whose turn it is among
-//! those of one trace in [`lanes`], what waits on disk lies in the [`spool`], and [`post`] puts them together.
+//! those of one trace in [`lanes`], what waits on disk lies in the [`spool`], what a killed process [`left`] comes there
+//! too, and [`post`] puts them together.
 
 mod lanes;
+mod left;
 mod outbox;
 mod pace;
 mod parcel;
@@ -16,6 +18,7 @@ mod verdict;
 
 #[allow(unused_imports, reason = "not every build has a platform that needs all of it")]
 pub(crate) use self::{
+    left::Left,
     outbox::{Outbox, Settings},
     parcel::{Content, Order},
     spool::SpoolSettings,

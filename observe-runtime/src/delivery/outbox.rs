@@ -14,12 +14,16 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::{
+    left::Left,
     parcel::{Content, Order, Parcel},
     post::{Message, Post},
     spool::{Spool, SpoolSettings},
     transport::Http,
 };
-use crate::{destination::Progress, report::Once};
+use crate::{
+    destination::Progress,
+    report::{self, Once},
+};
 
 /// How long the end of the process waits until what is left has been sent or is on disk.
 const CLOSING: Duration = Duration::from_secs(3);
@@ -37,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) gzip: bool,
     /// `None` keeps nothing on disk.
     pub(crate) spool: Option<SpoolSettings>,
+    /// What processes that were killed left for this destination, which goes to the spool first.
+    pub(crate) left: Option<Left>,
 }
 
 /// Sends what is left in it, on a thread of its own.
@@ -50,6 +56,15 @@ pub(crate) struct Outbox {
     progress: Arc<Progress>,
 }
 
+/// Says, when it is dropped, that the destination has begun.
+struct Begins(Arc<Progress>);
+
+impl Drop for Begins {
+    fn drop(&mut self) {
+        self.0.set_begins(false);
+    }
+}
+
 impl Outbox {
     /// Starts the thread. Without one, whatever is posted counts as failed.
     pub(crate) fn start(settings: Settings, progress: &Arc<Progress>) -> Self {
@@ -57,6 +72,8 @@ impl Outbox {
         let (working, done) = mpsc::channel::<()>();
         let name = format!("observe-{}", settings.name);
         let counts = Arc::clone(progress);
+        progress.set_begins(settings.left.is_some());
+        let begins = Begins(Arc::clone(progress));
         let run = move || {
             let _working = working;
             let said = Once::new();
@@ -68,7 +85,15 @@ impl Outbox {
                     (Err(error), _) => return say(&error.to_string()),
                     (_, Err(error)) => return say(&error),
                 };
-            let spool = settings.spool.map(Spool::open);
+            let mut spool = settings.spool.map(Spool::open);
+            if let (Some(left), Some(spool)) = (&settings.left, &mut spool) {
+                match left.put_in(spool, &counts) {
+                    Ok(Some(text)) => report::say(&format!("destination {}: {text}", settings.name)),
+                    Ok(None) => {}
+                    Err(error) => say(&error),
+                }
+            }
+            drop(begins);
             runtime.block_on(async {
                 Post::new(settings.name, http, spool, counts).run(inbox).await;
             });

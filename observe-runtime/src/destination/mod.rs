@@ -16,6 +16,7 @@ pub use memory::Memory;
 #[cfg(feature = "otlp")]
 pub use otlp::{Otlp, OtlpSettings};
 pub use page::TracePage;
+pub(crate) use progress::Given;
 pub use progress::{Delivered, Progress};
 pub use queue::{Queue, Sink};
 
@@ -42,10 +43,23 @@ pub trait Destination: Send {
         false
     }
 
-    /// Where the journal may lie while this destination has not written its spans, so that a process which is killed
-    /// loses none: the destination finds them there the next time it begins. `None` if it does not.
+    /// Where the journal may lie while this destination has not written or sent its spans, so that a process which is
+    /// killed loses none: the destination finds them there the next time it begins, with
+    /// [`recover_dead`](crate::recover_dead). `None` if it does not. Of several destinations the first one's place counts,
+    /// and the journal waits for all that name the same.
     fn journal(&self) -> Option<PathBuf> {
         None
+    }
+
+    /// What it is called there, which tells it from another one of its kind.
+    fn journal_name(&self) -> String {
+        self.name().to_owned()
+    }
+
+    /// Spans that it has taken, from the start of the process: those that it has accepted, and those that it gathers and
+    /// has not counted as such yet.
+    fn taken(&self) -> u64 {
+        self.progress().get().accepted
     }
 
     /// The page that shows a trace; `None` if there is none. Asked once, before [`Destination::begin`].

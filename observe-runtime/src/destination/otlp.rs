@@ -6,15 +6,16 @@ mod settings;
 
 use std::{
     mem,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use observe_model::{Metric, Record, Resource, Score, Span};
-use observe_wire::Encoder;
+use observe_wire::{Encoder, journal::Batch};
 
 use super::{Destination, Plain, Progress};
-use crate::delivery::{Content, Outbox, Settings, SpoolSettings};
+use crate::delivery::{Content, Left, Outbox, Settings, SpoolSettings};
 
 pub use settings::OtlpSettings;
 
@@ -137,6 +138,18 @@ impl Otlp {
     }
 }
 
+/// The body of a request with what a process had recorded that was killed.
+fn encode(resource: &Resource, batch: &Batch) -> Vec<u8> {
+    let mut encoder = Encoder::new(resource);
+    for span in &batch.spans {
+        // When an interrupted one ended nobody knows, and receivers cannot do without.
+        let end = span.end.unwrap_or(span.start);
+        encoder.push(&Span { end: Some(end), ..span.clone() });
+    }
+    batch.records.iter().for_each(|record| encoder.push_record(record));
+    encoder.take()
+}
+
 impl Destination for Otlp {
     fn name(&self) -> &str {
         "otlp"
@@ -145,14 +158,35 @@ impl Destination for Otlp {
     fn begin(&mut self, resource: &Resource) {
         self.encoder = Encoder::new(resource);
         let OtlpSettings { headers, timeout, gzip, spool, .. } = self.settings.clone();
+        let left = self.journal().map(|root| Left {
+            root,
+            name: self.journal_name(),
+            url: Arc::clone(&self.url),
+            content: Content::Protobuf,
+            encode,
+        });
         let settings = Settings {
             name: self.name().to_owned(),
             headers,
             timeout,
             gzip,
             spool: spool.map(SpoolSettings::new),
+            left,
         };
         self.outbox = Some(Outbox::start(settings, &self.progress));
+    }
+
+    fn journal(&self) -> Option<PathBuf> {
+        // What is found there goes the way of what could not be sent.
+        self.settings.spool.as_ref().and(self.settings.journal.clone())
+    }
+
+    fn journal_name(&self) -> String {
+        self.settings.receiver()
+    }
+
+    fn taken(&self) -> u64 {
+        self.progress.get().accepted + self.spans
     }
 
     fn for_child(&self) -> Option<Box<dyn Destination>> {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
@@ -49,11 +49,14 @@ struct State {
     in_parts: bool,
     /// It is busy with what it does before the first span.
     begins: bool,
+    /// Nothing more comes of it.
+    off: bool,
 }
 
 impl State {
     fn settled(&self) -> u64 {
         match self.pending.first() {
+            _ if self.off => u64::MAX,
             Some(first) => *first,
             None if self.in_parts => self.counts.accepted,
             None => self.counts.sent + self.counts.failed + self.counts.spooled,
@@ -107,6 +110,12 @@ impl Progress {
         self.changed.notify_all();
     }
 
+    /// Says that nothing more comes of the destination, so that nobody waits for it.
+    pub(crate) fn switch_off(&self) {
+        self.state().off = true;
+        self.changed.notify_all();
+    }
+
     /// Waits until the destination has begun and `accepted` spans have arrived or are lost, or until `deadline`; gives
     /// the counts then, and whether it did not run out of time.
     pub fn wait(&self, accepted: u64, deadline: Instant) -> (Delivered, bool) {
@@ -124,6 +133,21 @@ impl Progress {
     }
 }
 
+/// What a destination had been given at some moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Given {
+    pub(crate) progress: Arc<Progress>,
+    /// How many spans, from the start of the process.
+    pub(crate) spans: u64,
+}
+
+impl Given {
+    /// Whether all of it has arrived, is on disk or is lost.
+    pub(crate) fn has_settled(&self) -> bool {
+        self.progress.settled() >= self.spans
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,5 +162,9 @@ mod tests {
         progress.settle(early, |counts| counts.failed += 100);
         assert_eq!(progress.settled(), 1_100);
         assert!(progress.wait(1_100, Instant::now()).1);
+        let given = Given { progress: Arc::new(progress), spans: 1_200 };
+        assert!(!given.has_settled(), "a hundred are still being gathered");
+        given.progress.switch_off();
+        assert!(given.has_settled(), "nothing more comes of it");
     }
 }

@@ -24,7 +24,7 @@ use std::{
 };
 
 use observe_wire::journal::{
-    chunk::{CAPACITY_AT, COMMITTED_AT, HEADER, MAGIC, SEQUENCE_AT},
+    chunk::{ARRIVED_AT, CAPACITY_AT, COMMITTED_AT, HEADER, MAGIC, SEQUENCE_AT},
     entry::ALIGN,
 };
 
@@ -78,11 +78,12 @@ impl Segment {
             let header = unsafe { memory.add(n * capacity) };
             // SAFETY: invariant 1; the place is aligned, every access to it while the chunk is shared is atomic, and
             // `Length` lives no longer than the chunk, which holds the segment.
-            let place = unsafe { AtomicU64::from_ptr(header.as_ptr().add(COMMITTED_AT).cast()) };
+            let place = |at| unsafe { AtomicU64::from_ptr(header.as_ptr().add(at).cast()) };
             let mut chunk = Chunk {
                 header,
                 capacity,
-                committed: Length::new(place),
+                committed: Length::new(place(COMMITTED_AT)),
+                arrived: Length::new(place(ARRIVED_AT)),
                 watch: Watch::new(capacity - HEADER),
                 changes: Flag::default(),
                 _segment: std::sync::Arc::clone(&segment),
@@ -112,6 +113,7 @@ pub(crate) struct Chunk {
     /// Bytes, header included.
     capacity: usize,
     committed: Length,
+    arrived: Length,
     watch: Watch,
     changes: Flag,
     _segment: std::sync::Arc<Segment>,
@@ -127,9 +129,9 @@ impl Chunk {
         self.capacity
     }
 
-    /// Writes a number of the header other than the committed length.
+    /// Writes a number of the header other than the lengths.
     fn put_number(&mut self, at: usize, number: u64) {
-        debug_assert!(at < HEADER && at != COMMITTED_AT);
+        debug_assert!(at < HEADER && ![COMMITTED_AT, ARRIVED_AT].contains(&at));
         // SAFETY: invariant 1, and `&mut self`: nobody reads the header meanwhile.
         unsafe { self.header.as_ptr().add(at).cast::<[u8; 8]>().write(number.to_le_bytes()) };
     }
@@ -150,10 +152,23 @@ impl Chunk {
         self.changes.get()
     }
 
+    /// How much of what was written has arrived, as [`Chunk::set_arrived`] says.
+    pub(crate) fn arrived(&self) -> usize {
+        self.arrived.load()
+    }
+
+    /// Notes, for whoever reads the file if the process is killed, that all spans which end in the first `len` bytes have
+    /// arrived. For one thread alone.
+    pub(crate) fn set_arrived(&self, len: usize) {
+        self.arrived.store(len);
+    }
+
     /// Forgets what was written. In a file, nothing is left to recover.
     pub(crate) fn clear(&mut self) {
         self.changes.set(false);
+        // In this order: killed in between, the process leaves nothing there.
         self.committed.store(0);
+        self.arrived.store(0);
     }
 
     /// Empties the chunk and gives the right to write it, once, with a second handle for the reader. `sequence` is its

@@ -17,12 +17,12 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// Makes a directory below `root`.
+    /// Makes a directory below `root`, for the destinations that `owed` names.
     ///
     /// # Errors
     /// If it cannot be made or locked.
-    pub(crate) fn create(root: &Path) -> io::Result<Self> {
-        Home::create(root).map(|home| Self { home, files: 0 })
+    pub(crate) fn create(root: &Path, owed: &[String]) -> io::Result<Self> {
+        Home::create(root, owed).map(|home| Self { home, files: 0 })
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -256,9 +256,9 @@ fn unkept(path: &Path, error: &io::Error) -> String {
     )
 }
 
-/// Begins to keep the journal in files below `root`. Whether that is possible.
-pub(crate) fn keep_in(root: &Path) -> bool {
-    let made = Directory::create(root);
+/// Begins to keep the journal in files below `root`, for the destinations that `owed` names. Whether that is possible.
+pub(crate) fn keep_in(root: &Path, owed: &[String]) -> bool {
+    let made = Directory::create(root, owed);
     let mut pool = pool();
     pool.problem = made.as_ref().err().map(|error| unkept(root, error));
     pool.directory = made.ok();

@@ -50,7 +50,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "OBSERVE_DIR",
         "dir(\"/var/lib/observe\")",
-        "directory of the local store",
+        "directory of the local store, and of what has not been written or sent yet",
         "`observe` in the user's data directory",
     ),
     variable(

@@ -6,17 +6,17 @@ use std::{
 };
 
 use observe_store::{SqliteStore, Store};
-use observe_wire::journal::{Recovered, recover_dead};
+use observe_wire::journal::{Recovered, recover_all_dead};
 use serde_json::json;
 
 use super::Failure;
 
 /// Recovers the journals beside the database whose processes are gone. The database is opened, and made if need be, for
-/// the first spans.
+/// the first spans. What other destinations do not have yet stays for them.
 pub(super) fn recover(database: &Path) -> Result<Recovered, Failure> {
     let mut store: Option<SqliteStore> = None;
     let root = database.with_file_name("journal");
-    recover_dead(&root, |resource, batch| {
+    recover_all_dead(&root, "local", |resource, batch| {
         let open = match store.take() {
             Some(store) => store,
             None => open(database)?,

@@ -15,6 +15,10 @@ pub const COMMITTED_AT: usize = 16;
 /// Where the sequence number stands in the header: chunks of a process were taken in this order.
 pub const SEQUENCE_AT: usize = 24;
 
+/// Where it stands in the header how much has arrived: bytes of entries, of which every destination has the spans that end
+/// there.
+pub const ARRIVED_AT: usize = 32;
+
 /// A chunk of a file.
 #[derive(Debug, Clone, Copy)]
 pub struct Chunk<'a> {
@@ -22,6 +26,15 @@ pub struct Chunk<'a> {
     pub sequence: u64,
     /// Its committed entries.
     pub entries: &'a [u8],
+    /// How many bytes of them have arrived.
+    pub arrived: usize,
+}
+
+impl Chunk<'_> {
+    /// Whether the entry at the head of `rest`, which is the end of the chunk's entries, has arrived.
+    pub(super) fn has_arrived(&self, rest: &[u8]) -> bool {
+        self.entries.len() - rest.len() < self.arrived
+    }
 }
 
 /// The chunks of a file, and how many bytes at its end are none. Zeros do not count: its process was about to begin
@@ -44,5 +57,7 @@ fn chunk(file: &[u8]) -> Option<(Chunk<'_>, usize)> {
     }
     let capacity = usize::try_from(number(CAPACITY_AT)?).ok().filter(|c| *c > HEADER && *c <= file.len())?;
     let committed = usize::try_from(number(COMMITTED_AT)?).unwrap_or(usize::MAX).min(capacity - HEADER);
-    Some((Chunk { sequence: number(SEQUENCE_AT)?, entries: &file[HEADER..HEADER + committed] }, capacity))
+    let arrived = usize::try_from(number(ARRIVED_AT)?).unwrap_or(0).min(committed);
+    let entries = &file[HEADER..HEADER + committed];
+    Some((Chunk { sequence: number(SEQUENCE_AT)?, entries, arrived }, capacity))
 }

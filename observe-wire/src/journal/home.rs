@@ -18,6 +18,9 @@ const LOCK: &str = "lock";
 /// Ending of the names of journal files.
 const ENDING: &str = "journal";
 
+/// Ending of the names of the files that each stand for a destination which does not have all that is in the journal.
+const OWED: &str = "owed";
+
 /// Ending of the names of directories that could not be read.
 const DAMAGED: &str = "damaged";
 
@@ -30,15 +33,20 @@ pub struct Home {
 }
 
 impl Home {
-    /// Makes and locks a directory for this process below `root`, which is made if need be.
+    /// Makes and locks a directory for this process below `root`, which is made if need be. `owed` names the destinations
+    /// that must have what is in it before it is removed.
     ///
     /// # Errors
     /// If the directory cannot be made, written or locked.
-    pub fn create(root: &Path) -> io::Result<Self> {
+    pub fn create<N: AsRef<str>>(root: &Path, owed: impl IntoIterator<Item = N>) -> io::Result<Self> {
         make_private(root)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let path = root.join(format!("{}-{now:x}", std::process::id()));
         make_private(&path)?;
+        for name in owed {
+            File::create(owed_to(&path, name.as_ref()))?;
+        }
+        // Last: a directory without a lock is passed over.
         let lock = File::create_new(path.join(LOCK))?;
         lock.try_lock()?;
         Ok(Self { path, _lock: lock })
@@ -60,6 +68,17 @@ impl Home {
     }
 }
 
+/// The file that stands for the destination `name`.
+fn owed_to(directory: &Path, name: &str) -> PathBuf {
+    directory.join(format!("{name}.{OWED}"))
+}
+
+/// Whether some destination does not have what is in `directory`.
+fn is_owed(directory: &Path) -> io::Result<bool> {
+    let mut entries = fs::read_dir(directory)?;
+    Ok(entries.any(|entry| entry.is_ok_and(|e| e.path().extension().is_some_and(|ending| ending == OWED))))
+}
+
 /// A directory that only its owner can look into: journals hold what the program said.
 fn make_private(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
@@ -78,38 +97,66 @@ pub struct Batch {
     pub records: Vec<Record>,
 }
 
-/// Recovers the journals below `root` whose processes are gone: gives what they hold to `write`, process by process, and
-/// removes a journal once all of it was written. Several may do this at once: a journal is locked meanwhile.
+/// Recovers the journals below `root` whose processes are gone and that are owed to the destination `name`, or to nobody in
+/// particular: gives what they hold to `write`, process by process, and removes a journal once every destination has all of
+/// it. Several may do this at once: nobody reads for a destination what another one is reading for it.
 ///
 /// # Errors
 /// What the system said of a journal that could not be read, or `write` of its spans; that journal stays. The others
 /// are recovered all the same, and the first error is returned.
 pub fn recover_dead(
     root: &Path,
+    name: &str,
+    write: impl FnMut(&Resource, Batch) -> io::Result<()>,
+) -> io::Result<Recovered> {
+    recover_each(root, name, false, write)
+}
+
+/// [`recover_dead`], and what is owed to other destinations alone is given too; it stays for those.
+///
+/// # Errors
+/// As [`recover_dead`].
+pub fn recover_all_dead(
+    root: &Path,
+    name: &str,
+    write: impl FnMut(&Resource, Batch) -> io::Result<()>,
+) -> io::Result<Recovered> {
+    recover_each(root, name, true, write)
+}
+
+fn recover_each(
+    root: &Path,
+    name: &str,
+    all: bool,
     mut write: impl FnMut(&Resource, Batch) -> io::Result<()>,
 ) -> io::Result<Recovered> {
-    let mut all = Recovered::default();
+    let mut sum = Recovered::default();
     let mut first_error = None;
     let entries = match fs::read_dir(root) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(all),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(sum),
         Err(error) => return Err(error),
     };
     for entry in entries.flatten().filter(|e| e.path().extension().is_none_or(|ending| ending != DAMAGED)) {
-        match recover_one(&entry.path(), &mut write) {
-            Ok(Some(recovered)) => {
-                all.spans += recovered.spans;
-                all.interrupted += recovered.interrupted;
-                all.scores += recovered.scores;
-                all.metrics += recovered.metrics;
+        let path = entry.path();
+        let recovered = match Claim::take(&path, name, all) {
+            Ok(Some(claim)) => recover_one(&path, claim, &mut write),
+            Ok(None) => continue,
+            Err(error) => Err(error),
+        };
+        match recovered {
+            Ok(recovered) => {
+                sum.spans += recovered.spans;
+                sum.interrupted += recovered.interrupted;
+                sum.scores += recovered.scores;
+                sum.metrics += recovered.metrics;
             }
-            Ok(None) => {}
             Err(error) => {
                 first_error.get_or_insert(error);
             }
         }
     }
-    first_error.map_or(Ok(all), Err)
+    first_error.map_or(Ok(sum), Err)
 }
 
 /// Whether there is any directory below `root`, be its process dead or alive.
@@ -126,37 +173,84 @@ const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes in one process's files that are read: twice what the runtime's bounds allow it.
 const LIMIT: u64 = 128 * 1024 * 1024;
 
-/// `None` if the process lives, or another one is recovering it.
+/// The right to read a dead process's journal for a destination.
+struct Claim {
+    /// The file that stands for the destination; none if the journal is not owed to it.
+    owed: Option<PathBuf>,
+    _locks: [Option<File>; 2],
+}
+
+impl Claim {
+    /// `None` if the process lives, the journal is not meant for the destination, or another process is reading it for that.
+    fn take(path: &Path, name: &str, all: bool) -> io::Result<Option<Self>> {
+        let lock = match File::options().write(true).open(path.join(LOCK)) {
+            Ok(lock) => lock,
+            // Its process is about to make the lock, or the journal is being removed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let owed = owed_to(path, name);
+        let is_nobodys = !is_owed(path)?;
+        // What is owed to several may be read for each of them at once.
+        let locked = if is_nobodys { lock.try_lock() } else { lock.try_lock_shared() };
+        if !is_free(locked)? {
+            return Ok(None);
+        }
+        if is_nobodys || (all && !owed.exists()) {
+            return Ok(Some(Self { owed: None, _locks: [Some(lock), None] }));
+        }
+        let Ok(mine) = File::options().write(true).open(&owed) else { return Ok(None) };
+        // Opened just before another process, which had it locked, removed it.
+        if !is_free(mine.try_lock())? || !owed.exists() {
+            return Ok(None);
+        }
+        Ok(Some(Self { owed: Some(owed), _locks: [Some(lock), Some(mine)] }))
+    }
+}
+
+fn is_free(locked: Result<(), TryLockError>) -> io::Result<bool> {
+    match locked {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 fn recover_one(
     path: &Path,
+    claim: Claim,
     write: &mut impl FnMut(&Resource, Batch) -> io::Result<()>,
-) -> io::Result<Option<Recovered>> {
-    let lock = match File::options().write(true).open(path.join(LOCK)) {
-        Ok(lock) => lock,
-        // Its process is about to make the lock, or the journal is being removed.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(None),
-        Err(TryLockError::Error(error)) => return Err(error),
-    }
+) -> io::Result<Recovered> {
     let recovered = match read_files(path)? {
         Some(files) => write_all(&files, write)?,
         None => Err(format!("its files are larger than {LIMIT} bytes, which no process writes")),
     };
+    if let Some(owed) = &claim.owed {
+        fs::remove_file(owed)?;
+    }
+    // The last one to have it clears up.
+    let is_last = !is_owed(path).unwrap_or(false);
     match recovered {
         Ok(recovered) => {
-            fs::remove_dir_all(path)?;
-            Ok(Some(recovered))
+            if is_last {
+                remove(path)?;
+            }
+            Ok(recovered)
         }
         // Kept for whoever wants to look, but not read again at every start.
         Err(error) => {
             let aside = path.with_extension(DAMAGED);
-            fs::rename(path, &aside)?;
-            Err(io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", aside.display())))
+            let now_at = if is_last && fs::rename(path, &aside).is_ok() { &aside } else { path };
+            Err(io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", now_at.display())))
         }
+    }
+}
+
+/// Removes a journal, which somebody else may be doing too.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

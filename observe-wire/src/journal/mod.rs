@@ -15,6 +15,6 @@ mod plain;
 mod recover;
 pub mod render;
 
-pub use home::{Batch, Home, any_below, recover_dead};
+pub use home::{Batch, Home, any_below, recover_all_dead, recover_dead};
 pub use plain::{Plain, RawStart};
 pub use recover::{Found, RecoverError, Recovered, recover};

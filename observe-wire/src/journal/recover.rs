@@ -7,7 +7,7 @@ use observe_model::{Record, Resource, Span, Status, TraceAttributes};
 use super::{
     assemble::{self, Parts, assemble},
     chunk::{Chunk, chunks},
-    entry::{Entry, Kind},
+    entry::{Entry, Field, Kind},
     notes::{ClockNote, SiteNote},
 };
 
@@ -53,6 +53,8 @@ struct Entries<'a> {
     attributes: Option<usize>,
     changes: Vec<Entry<'a>>,
     end: Option<Entry<'a>>,
+    /// Every destination has it.
+    arrived: bool,
 }
 
 /// The attributes of a number, read when a start names it.
@@ -76,7 +78,7 @@ struct Book<'a> {
 }
 
 /// Reads the files of one process and gives every span of which the start is there, with its end or *interrupted*, and
-/// every score and metric.
+/// every score and metric, but for those that have arrived.
 ///
 /// The files may hold any bytes: what is no entry ends its chunk. Memory grows with the files' size alone: it
 /// stays below 64 times that size, which only files made for it come near, and is usually a small part of it.
@@ -97,11 +99,11 @@ pub fn recover(
     all.sort_by_key(|chunk| chunk.sequence);
     let mut book = Book::default();
     for chunk in &all {
-        recovered.damaged += book.read(chunk.entries) as u64;
+        recovered.damaged += book.read(chunk) as u64;
     }
     // An end may lie in an older chunk than its start. Those without a start are not worth any memory.
     for chunk in &all {
-        book.join(chunk.entries);
+        book.join(chunk);
     }
     book.clocks.sort_by_key(|(ticks, _)| *ticks);
     if book.clocks.is_empty() && !book.spans.is_empty() {
@@ -133,9 +135,11 @@ pub fn recover(
 
 impl<'a> Book<'a> {
     /// Reads a chunk's starts, and what the process noted of itself. How many bytes at the chunk's end are no entries.
-    fn read(&mut self, mut bytes: &'a [u8]) -> usize {
+    fn read(&mut self, chunk: &Chunk<'a>) -> usize {
+        let mut bytes = chunk.entries;
         let mut stamps: HashMap<u64, Stamp<'a>> = HashMap::new();
         while let Some((entry, len)) = Entry::read(bytes) {
+            let has_arrived = chunk.has_arrived(bytes);
             bytes = bytes.get(len..).unwrap_or_default();
             match entry.kind {
                 Kind::Start => self.read_start(entry, &mut stamps),
@@ -143,6 +147,7 @@ impl<'a> Book<'a> {
                 Kind::Stamp => drop(stamps.insert(entry.id(), Stamp::Unread(entry))),
                 Kind::Site => drop(assemble::note(&entry).map(|site| self.sites.insert(entry.id(), site))),
                 Kind::Clock => self.clocks.extend(assemble::note(&entry).map(|note| (entry.id(), note))),
+                Kind::Record if has_arrived => {}
                 Kind::Record => self.records.push(entry),
                 Kind::Resource => self.resource = assemble::note(&entry).unwrap_or_default(),
             }
@@ -161,7 +166,7 @@ impl<'a> Book<'a> {
                 at
             }
         });
-        let found = Entries { start, attributes, changes: Vec::new(), end: None };
+        let found = Entries { start, attributes, changes: Vec::new(), end: None, arrived: false };
         // There twice, it was copied to another chunk.
         if self.spans.insert(start.id(), found).is_none() {
             self.order.push(start.id());
@@ -169,12 +174,14 @@ impl<'a> Book<'a> {
     }
 
     /// Adds a chunk's changes and ends to the spans that they name.
-    fn join(&mut self, mut bytes: &'a [u8]) {
+    fn join(&mut self, chunk: &Chunk<'a>) {
+        let mut bytes = chunk.entries;
         while let Some((entry, len)) = Entry::read(bytes) {
+            let has_arrived = chunk.has_arrived(bytes);
             bytes = bytes.get(len..).unwrap_or_default();
             match (entry.kind, self.spans.get_mut(&entry.id())) {
                 (Kind::Change, Some(found)) => found.changes.push(entry),
-                (Kind::End, Some(found)) => found.end = Some(entry),
+                (Kind::End, Some(found)) => (found.end, found.arrived) = (Some(entry), has_arrived),
                 _ => {}
             }
         }
@@ -183,6 +190,10 @@ impl<'a> Book<'a> {
     /// Lends the span of this id, if it can be made.
     fn with_span<R>(&self, id: u64, give: impl FnOnce(&Span<'_>) -> R) -> Option<R> {
         let found = self.spans.get(&id)?;
+        // What was said of its trace may not have: the process would have handed it up to a span that was open.
+        if found.arrived && !found.changes.iter().any(|change| change.code == Field::Trace as u8) {
+            return None;
+        }
         let mut changes = found.changes.clone();
         changes.sort_by_key(Entry::ticks);
         let fixed = found.start.start();

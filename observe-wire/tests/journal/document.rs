@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use observe_wire::journal::{
-    chunk::{CAPACITY_AT, COMMITTED_AT, HEADER, MAGIC, SEQUENCE_AT},
+    chunk::{ARRIVED_AT, CAPACITY_AT, COMMITTED_AT, HEADER, MAGIC, SEQUENCE_AT},
     entry::{
         ALIGN, Ending, Entry, Field, HEADER as ENTRY_HEADER, Kind, LOST, PAYLOAD, RAW, RAW_STRING, Start,
     },
@@ -40,7 +40,8 @@ fn the_chunks_header_is_the_documents() {
         place(CAPACITY_AT, "CAPACITY_AT"),
         place(COMMITTED_AT, "COMMITTED_AT"),
         place(SEQUENCE_AT, "SEQUENCE_AT"),
-        (format!("{}..{HEADER}", SEQUENCE_AT + 8), String::new()),
+        place(ARRIVED_AT, "ARRIVED_AT"),
+        (format!("{}..{HEADER}", ARRIVED_AT + 8), String::new()),
     ];
     assert_eq!(places, expected);
     let [text @ .., version] = MAGIC.to_le_bytes();

@@ -6,10 +6,10 @@ use observe_model::{Span, SpanId, Status, Timestamp};
 use observe_wire::journal::{
     Found, Home, RecoverError, Recovered,
     entry::{Ending, Field},
-    recover, recover_dead,
+    recover, recover_all_dead, recover_dead,
 };
 
-use crate::writer::{book, change, chunk, ended, small, stamp, start};
+use crate::writer::{arrived, book, change, chunk, ended, small, stamp, start};
 
 fn spans(files: &[Vec<u8>]) -> (Result<Recovered, RecoverError>, Vec<Span<'static>>) {
     let mut spans = Vec::new();
@@ -77,6 +77,25 @@ fn ends_and_changes_without_a_start_give_nothing() {
 }
 
 #[test]
+fn what_has_arrived_is_not_given_again() {
+    let entries = [
+        start(1, 0, 0, "{}"),
+        start(2, 1, 0, "{}"),
+        ended(2, Ending::Returned, "1"),
+        start(3, 1, 0, "{}"),
+        change(3, Field::Trace, r#"{"name":"n"}"#),
+        ended(3, Ending::Returned, "2"),
+        start(4, 1, 0, "{}"),
+    ];
+    let len = entries.concat().len();
+    let more = [ended(4, Ending::Returned, "3"), ended(1, Ending::Returned, "4")];
+    let chunk = chunk(2, &[&entries[..], &more].concat(), 0);
+    let (_, spans) = spans(&[book(), arrived(chunk, len)]);
+    let ids: Vec<_> = spans.iter().map(|span| span.span_id.to_int()).collect();
+    assert_eq!(ids, [1, 3, 4], "3 says something of its trace, which another one may lack");
+}
+
+#[test]
 fn spans_without_a_clock_are_an_error_that_says_so() {
     let (recovered, spans) = spans(&[chunk(2, &[start(1, 0, 0, "{}")], 0)]);
     assert_eq!((recovered, spans.len()), (Err(RecoverError::NoClock), 0));
@@ -84,18 +103,18 @@ fn spans_without_a_clock_are_an_error_that_says_so() {
 
 /// A process's directory below `root`, its process gone.
 fn dead(root: &std::path::Path, file: &[u8]) {
-    let home = Home::create(root).unwrap();
+    let home = Home::create(root, ["here"]).unwrap();
     fs::write(home.file(1), file).unwrap();
 }
 
 #[test]
 fn a_dead_processs_journal_is_written_and_removed_and_a_living_ones_left_alone() {
     let root = tempfile::tempdir().unwrap();
-    let living = Home::create(root.path()).unwrap();
+    let living = Home::create(root.path(), ["here"]).unwrap();
     fs::write(living.file(1), small()).unwrap();
     dead(root.path(), &small());
     let mut written = 0;
-    let recovered = recover_dead(root.path(), |resource, batch| {
+    let recovered = recover_dead(root.path(), "here", |resource, batch| {
         assert_eq!(resource.project, "p");
         written += batch.spans.len();
         Ok(())
@@ -106,12 +125,37 @@ fn a_dead_processs_journal_is_written_and_removed_and_a_living_ones_left_alone()
 }
 
 #[test]
+fn what_is_owed_to_several_is_given_to_each_and_removed_by_the_last() {
+    let root = tempfile::tempdir().unwrap();
+    let home = Home::create(root.path(), ["here", "there"]).unwrap();
+    fs::write(home.file(1), small()).unwrap();
+    drop(home);
+    let spans = |name: &str| recover_dead(root.path(), name, |_, _| Ok(())).unwrap().spans;
+    assert_eq!([spans("elsewhere"), spans("here"), spans("here"), spans("elsewhere")], [0, 3, 0, 0]);
+    // Whoever asks for all is given it too, and takes nothing away.
+    for _ in 0..2 {
+        let all = recover_all_dead(root.path(), "here", |_, _| Ok(()));
+        assert_eq!(all.unwrap().spans, 3);
+    }
+    // Two may read at once, but nobody the same for the same.
+    let both = recover_dead(root.path(), "there", |_, _| {
+        assert_eq!(
+            (spans("there"), recover_all_dead(root.path(), "here", |_, _| Ok(())).unwrap().spans),
+            (0, 3)
+        );
+        Ok(())
+    });
+    assert_eq!(both.unwrap().spans, 3);
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn a_journal_whose_spans_could_not_be_written_stays() {
     let root = tempfile::tempdir().unwrap();
     dead(root.path(), &small());
-    let failed = recover_dead(root.path(), |_, _| Err(io::Error::other("the disk is full")));
+    let failed = recover_dead(root.path(), "here", |_, _| Err(io::Error::other("the disk is full")));
     assert_eq!(failed.unwrap_err().to_string(), "the disk is full");
-    assert_eq!(recover_dead(root.path(), |_, _| Ok(())).unwrap().spans, 3);
+    assert_eq!(recover_dead(root.path(), "here", |_, _| Ok(())).unwrap().spans, 3);
 }
 
 #[test]
@@ -122,7 +166,7 @@ fn a_damaged_journal_gives_what_can_be_read_and_is_set_aside() {
     dead(root.path(), &file);
     let mut written = 0;
     let mut recover = || {
-        recover_dead(root.path(), |_, batch| {
+        recover_dead(root.path(), "here", |_, batch| {
             written += batch.spans.len();
             Ok(())
         })
@@ -139,12 +183,12 @@ fn a_damaged_journal_gives_what_can_be_read_and_is_set_aside() {
 #[test]
 fn a_journal_larger_than_any_process_writes_is_set_aside_unread() {
     let root = tempfile::tempdir().unwrap();
-    let home = Home::create(root.path()).unwrap();
+    let home = Home::create(root.path(), ["here"]).unwrap();
     for number in 0..3 {
         fs::File::create(home.file(number)).unwrap().set_len(60 << 20).unwrap();
     }
     drop(home);
-    let error = recover_dead(root.path(), |_, _| Ok(())).unwrap_err().to_string();
+    let error = recover_dead(root.path(), "here", |_, _| Ok(())).unwrap_err().to_string();
     assert!(error.contains("larger than 134217728 bytes"), "{error}");
     assert!(fs::read_dir(root.path()).unwrap().all(|e| e.unwrap().path().extension().is_some()));
 }
@@ -157,7 +201,7 @@ fn spans_with_large_attributes_are_written_a_few_at_a_time() {
     let root = tempfile::tempdir().unwrap();
     dead(root.path(), &[book(), chunk(2, &entries, 0)].concat());
     let mut batches = Vec::new();
-    let recovered = recover_dead(root.path(), |_, batch| {
+    let recovered = recover_dead(root.path(), "here", |_, batch| {
         batches.push(batch.spans.len());
         Ok(())
     });

@@ -2,7 +2,7 @@
 
 use observe_model::{Level, Resource, SpanType, Timestamp, TraceAttributes};
 use observe_wire::journal::{
-    chunk::{CAPACITY_AT, COMMITTED_AT, HEADER as CHUNK_HEADER, MAGIC, SEQUENCE_AT},
+    chunk::{ARRIVED_AT, CAPACITY_AT, COMMITTED_AT, HEADER as CHUNK_HEADER, MAGIC, SEQUENCE_AT},
     entry::{ALIGN, Ending, Field, HEADER, Kind, PAYLOAD, RAW, RAW_STRING, header, moment},
     notes::{ClockNote, SiteNote},
 };
@@ -53,6 +53,12 @@ pub(crate) fn chunk(sequence: u64, entries: &[Vec<u8>], spare: usize) -> Vec<u8>
     bytes.extend(entries);
     bytes.resize(capacity, 0);
     bytes
+}
+
+/// The same with so many bytes of entries marked as arrived.
+pub(crate) fn arrived(mut chunk: Vec<u8>, len: usize) -> Vec<u8> {
+    chunk[ARRIVED_AT..ARRIVED_AT + 8].copy_from_slice(&(len as u64).to_le_bytes());
+    chunk
 }
 
 /// What a process notes of itself at its start: it belongs to the project `p`, its clock ticks once a nanosecond, and

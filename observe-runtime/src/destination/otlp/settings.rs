@@ -28,6 +28,9 @@ pub struct OtlpSettings {
     /// Where requests wait while the receiver is away or too slow: at most 256 MiB, for a week. `None` keeps nothing on disk:
     /// after about a minute they are lost, and counted.
     pub spool: Option<PathBuf>,
+    /// Where the journal lies meanwhile, so that a process which is killed loses nothing: what it left there, the next one
+    /// sends. Not without a `spool`. `None` keeps it in plain memory.
+    pub journal: Option<PathBuf>,
 }
 
 impl OtlpSettings {
@@ -40,6 +43,7 @@ impl OtlpSettings {
             timeout: Duration::from_secs(10),
             gzip: false,
             spool: None,
+            journal: None,
         }
     }
 
@@ -79,12 +83,18 @@ impl OtlpSettings {
         settings
     }
 
-    /// The same with a place on disk below `directory`: one of its own for each receiver and key, so that what was
-    /// meant for one is never sent to another.
+    /// The same with places on disk in the data directory `directory`: for what waits, one of its own for each receiver
+    /// and key, so that what was meant for one is never sent to another, and one for the journal.
     pub fn keep_below(mut self, directory: &Path) -> Self {
-        let receiver = SpanId::from_seed(format!("{} {:?}", self.url, self.headers));
-        self.spool = Some(directory.join(format!("otlp-{receiver}")));
+        self.spool = Some(directory.join("spool").join(self.receiver()));
+        self.journal = Some(directory.join("journal"));
         self
+    }
+
+    /// A name for the receiver and the key.
+    pub(super) fn receiver(&self) -> String {
+        let receiver = SpanId::from_seed(format!("{} {:?}", self.url, self.headers));
+        format!("otlp-{receiver}")
     }
 }
 
