@@ -7,7 +7,7 @@ use observe_model::Resource;
 use observe_wire::{DecodeError, Dialect, Encoder, Extras, Limits, SpanError, decode};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
-    common::v1::{AnyValue, ArrayValue, KeyValue, any_value::Value},
+    common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue, any_value::Value},
     trace::v1::{ResourceSpans, ScopeSpans, Span},
 };
 use proptest::{
@@ -48,6 +48,93 @@ proptest! {
             prop_assert_eq!(decoded.rejected > 0, decoded.reason.is_some());
         }
     }
+}
+
+proptest! {
+    #[test]
+    fn a_key_of_any_dialect_may_have_any_value(spans in vec(vec((select(KEYS), any_value()), 0..12), 1..4)) {
+        let span = |attributes: Vec<(&str, AnyValue)>| Span {
+            attributes: attributes
+                .into_iter()
+                .map(|(key, value)| KeyValue { key: key.into(), value: Some(value), ..Default::default() })
+                .collect(),
+            ..good()
+        };
+        let (sent, scopes) = (spans.len(), ["", "observe", "langfuse-sdk", "interactiveai-sdk"]);
+        let spans: Vec<_> = spans.into_iter().map(span).collect();
+        for name in scopes {
+            let scope = Some(InstrumentationScope { name: name.into(), ..Default::default() });
+            let scope_spans = vec![ScopeSpans { scope, spans: spans.clone(), ..Default::default() }];
+            let resource_spans = vec![ResourceSpans { scope_spans, ..Default::default() }];
+            let request = ExportTraceServiceRequest { resource_spans };
+            let decoded = decode(&request.encode_to_vec(), &Limits::default()).unwrap();
+            let taken: usize = decoded.resources.iter().map(|r| r.spans.len() + r.records.len()).sum();
+            prop_assert_eq!(taken, sent, "a value that means nothing costs nothing but itself");
+        }
+    }
+}
+
+/// Keys that are read as something.
+const KEYS: &[&str] = &[
+    "input.value",
+    "input.mime_type",
+    "openinference.span.kind",
+    "llm.token_count.prompt",
+    "metadata",
+    "tag.tags",
+    "session.id",
+    "observe.record",
+    "observe.states",
+    "observe.trace.said",
+    "observe.trace.tags",
+    "observe.metadata",
+    "observe.level",
+    "observe.input.integers",
+    "observe.input.mime_type",
+    "langfuse.observation.type",
+    "langfuse.observation.input",
+    "langfuse.observation.level",
+    "langfuse.observation.metadata",
+    "langfuse.observation.metadata.k",
+    "langfuse.observation.metadata.",
+    "langfuse.observation.usage_details",
+    "langfuse.observation.cost_details",
+    "langfuse.observation.model.parameters",
+    "langfuse.observation.completion_start_time",
+    "langfuse.observation.prompt.version",
+    "langfuse.trace.tags",
+    "langfuse.trace.input",
+    "langfuse.trace.metadata",
+    "langfuse.trace.public",
+];
+
+fn any_value() -> impl Strategy<Value = AnyValue> {
+    const TEXTS: &[&str] = &[
+        "",
+        "7",
+        "-1",
+        "\"",
+        "[0]",
+        "[1,18446744073709551615]",
+        "{\"input\":1.5,\"x\":[]}",
+        "null",
+        "a,b",
+        "ERROR",
+        "\"2024-01-02T03:04:05.678000Z\"",
+        "0001-01-01T00:00:00Z",
+        "[\"12345678901234567\"]",
+    ];
+    let value = |value| AnyValue { value: Some(value) };
+    prop_oneof![
+        Just(AnyValue::default()),
+        select(TEXTS).prop_map(move |text| value(Value::StringValue(text.into()))),
+        any::<String>().prop_map(move |text| value(Value::StringValue(text))),
+        any::<i64>().prop_map(move |n| value(Value::IntValue(n))),
+        any::<f64>().prop_map(move |n| value(Value::DoubleValue(n))),
+        any::<bool>().prop_map(move |b| value(Value::BoolValue(b))),
+        vec(any::<u8>(), 0..9).prop_map(move |bytes| value(Value::BytesValue(bytes))),
+        (0..4_usize).prop_map(nested),
+    ]
 }
 
 fn good() -> Span {

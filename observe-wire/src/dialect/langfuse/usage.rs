@@ -43,43 +43,42 @@ impl UsageDetails {
     }
 }
 
-/// Tokens by the names that Langfuse's clients give them. Of what has another name, all goes to the metadata.
+/// Tokens by the names that Langfuse's clients give them. If some have others, all of it goes to the metadata too.
 pub(super) fn usage(a: &mut Attributes<'_>, metadata: &mut Metadata) -> Result<Usage, Unreadable> {
     const KEY: &str = "langfuse.observation.usage_details";
-    let Some(mut said) = a.object(KEY)? else { return Ok(Usage::default()) };
-    let whole = said.clone();
-    let mut take = |keys: &[&str]| {
-        let key = keys.iter().find(|key| said.get(**key).is_some_and(Value::is_u64))?;
-        said.remove(*key)?.as_u64()
+    let Some(said) = a.object(KEY)? else { return Ok(Usage::default()) };
+    let mut known = 0;
+    let mut count = |names: &[&str]| {
+        let count = names.iter().find_map(|name| said.get(*name)?.as_u64());
+        known += usize::from(count.is_some());
+        count
     };
     let usage = Usage {
-        input: take(&["input", "input_tokens", "prompt_tokens", "promptTokens"]),
-        output: take(&["output", "output_tokens", "completion_tokens", "completionTokens"]),
-        cache_read: take(&["input_cached_tokens", "input_cache_read", "cache_read_input_tokens"]),
-        cache_write: take(&["input_cache_creation", "cache_creation_input_tokens"]),
-        input_audio: take(&["input_audio_tokens", "input_audio"]),
-        reasoning: take(&["output_reasoning_tokens", "output_reasoning"]),
-        output_audio: take(&["output_audio_tokens", "output_audio"]),
+        input: count(&["input", "input_tokens", "prompt_tokens", "promptTokens"]),
+        output: count(&["output", "output_tokens", "completion_tokens", "completionTokens"]),
+        cache_read: count(&["input_cached_tokens", "input_cache_read", "cache_read_input_tokens"]),
+        cache_write: count(&["input_cache_creation", "cache_creation_input_tokens"]),
+        input_audio: count(&["input_audio_tokens", "input_audio"]),
+        reasoning: count(&["output_reasoning_tokens", "output_reasoning"]),
+        output_audio: count(&["output_audio_tokens", "output_audio"]),
     };
     if !usage.is_unknown() {
-        take(&["total", "total_tokens", "totalTokens"]);
+        count(&["total", "total_tokens", "totalTokens"]);
     }
-    if !said.is_empty() {
-        metadata.entry(KEY).or_insert(Value::Object(whole));
+    if known < said.len() {
+        metadata.entry(KEY).or_insert(Value::Object(said));
     }
     Ok(usage)
 }
 
-/// US dollars. Of what has another name than ours, all goes to the metadata.
+/// US dollars. If some have other names than ours, all of it goes to the metadata too.
 pub(super) fn cost(a: &mut Attributes<'_>, metadata: &mut Metadata) -> Result<Cost, Unreadable> {
     const KEY: &str = "langfuse.observation.cost_details";
-    let Some(mut said) = a.object(KEY)? else { return Ok(Cost::default()) };
-    let whole = said.clone();
-    let mut take =
-        |key: &str| said.get(key).is_some_and(Value::is_number).then(|| said.remove(key))??.as_f64();
-    let cost = Cost { input: take("input"), output: take("output"), total: take("total") };
-    if !said.is_empty() {
-        metadata.entry(KEY).or_insert(Value::Object(whole));
+    let Some(said) = a.object(KEY)? else { return Ok(Cost::default()) };
+    let dollars = |name: &str| said.get(name).and_then(Value::as_f64);
+    let cost = Cost { input: dollars("input"), output: dollars("output"), total: dollars("total") };
+    if [cost.input, cost.output, cost.total].into_iter().flatten().count() < said.len() {
+        metadata.entry(KEY).or_insert(Value::Object(said));
     }
     Ok(cost)
 }
