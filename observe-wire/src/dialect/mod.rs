@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
-use observe_model::{Details, ParseNameError, Record, Resource, Span, SpanType, TraceAttributes};
+use observe_model::{Details, ParseNameError, Record, Resource, Span, SpanType, Status, TraceAttributes};
 
 use self::langfuse::scores::{Case, score};
 use crate::otlp::{
@@ -14,6 +14,8 @@ use crate::otlp::{
     protobuf::SCOPE,
 };
 
+pub(crate) mod futureagi;
+pub(crate) mod genai;
 pub(crate) mod known;
 pub(crate) mod langfuse;
 pub(crate) mod openinference;
@@ -38,11 +40,24 @@ pub enum Dialect {
     Langfuse,
     /// InteractiveAI's: Langfuse's with an older encoding of metadata.
     InteractiveAi,
+    /// The OpenTelemetry GenAI conventions, as of 1.41.
+    GenAi,
+    /// The GenAI conventions by the names they had first: `gen_ai.system`, `gen_ai.prompt`, `gen_ai.usage.prompt_tokens`.
+    GenAiLegacy,
+    /// Future AGI's, as its client writes it.
+    FutureAgi,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: &'static [Self] = &[Self::OpenInference, Self::Langfuse, Self::InteractiveAi];
+    pub const ALL: &'static [Self] = &[
+        Self::OpenInference,
+        Self::Langfuse,
+        Self::InteractiveAi,
+        Self::GenAi,
+        Self::GenAiLegacy,
+        Self::FutureAgi,
+    ];
 
     /// Its name in settings.
     pub const fn as_str(self) -> &'static str {
@@ -50,6 +65,9 @@ impl Dialect {
             Self::OpenInference => "openinference",
             Self::Langfuse => "langfuse",
             Self::InteractiveAi => "interactiveai",
+            Self::GenAi => "genai",
+            Self::GenAiLegacy => "genai-legacy",
+            Self::FutureAgi => "futureagi",
         }
     }
 
@@ -70,7 +88,7 @@ impl Dialect {
     /// ```
     pub fn score(self, record: &Record, environment: Option<&str>) -> Option<Vec<u8>> {
         match self {
-            Self::OpenInference => None,
+            Self::OpenInference | Self::GenAi | Self::GenAiLegacy | Self::FutureAgi => None,
             Self::Langfuse => score(record, environment, Case::Camel),
             Self::InteractiveAi => score(record, environment, Case::Snake),
         }
@@ -87,7 +105,7 @@ impl Dialect {
     /// ```
     pub fn unfit(self, attributes: &TraceAttributes) -> Option<&'static str> {
         match self {
-            Self::OpenInference => None,
+            Self::OpenInference | Self::GenAi | Self::GenAiLegacy | Self::FutureAgi => None,
             Self::Langfuse | Self::InteractiveAi => langfuse::unfit(attributes),
         }
     }
@@ -95,18 +113,21 @@ impl Dialect {
     /// The name of the instrumentation scope, by which platforms know what their own clients sent.
     pub(crate) const fn scope(self) -> &'static [u8] {
         match self {
-            Self::OpenInference => SCOPE,
+            Self::OpenInference | Self::GenAi | Self::GenAiLegacy | Self::FutureAgi => SCOPE,
             Self::Langfuse => langfuse::SCOPE,
             Self::InteractiveAi => langfuse::INTERACTIVEAI_SCOPE,
         }
     }
 
     /// The attributes of the resource.
-    pub(crate) fn resource(self, resource: &Resource) -> Vec<(&'static str, &str)> {
-        match self {
+    pub(crate) fn resource(self, resource: &Resource) -> Vec<(&'static str, Cow<'_, str>)> {
+        let said = match self {
             Self::OpenInference => openinference::of_resource(resource),
             Self::Langfuse | Self::InteractiveAi => langfuse::of_resource(resource),
-        }
+            Self::GenAi | Self::GenAiLegacy => genai::of_resource(resource),
+            Self::FutureAgi => return futureagi::of_resource(resource),
+        };
+        said.into_iter().map(|(key, text)| (key, text.into())).collect()
     }
 
     /// Appends what a span says, but for ids, name, times, status code, events and links: OTLP has its own fields for those.
@@ -115,6 +136,18 @@ impl Dialect {
         match self {
             Self::OpenInference => openinference::put(out, span),
             Self::Langfuse | Self::InteractiveAi => langfuse::put(out, span, resource, self),
+            Self::GenAi | Self::GenAiLegacy => genai::put(out, span, self),
+            Self::FutureAgi => futureagi::put(out, span),
+        }
+    }
+
+    /// OTLP's `StatusCode`: unset, ok or error. `observe.status` tells apart what it cannot.
+    pub(crate) const fn status_code(self, status: Status) -> u8 {
+        match (status, self) {
+            // Future AGI's client leaves no ended span unset.
+            (Status::Cancelled | Status::Abandoned, Self::FutureAgi) | (Status::Ok, _) => 1,
+            (Status::Running | Status::Cancelled | Status::Abandoned, _) => 0,
+            (Status::Error | Status::Interrupted, _) => 2,
         }
     }
 }
@@ -155,7 +188,7 @@ pub struct Extras {
 /// Who sent a span, as far as that decides how it is read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sender {
-    /// Whether it was us, in OpenInference.
+    /// Whether it was us, in one of the dialects that leave the scope's name to us.
     pub(crate) is_ours: bool,
     /// Whether each value of metadata is JSON, texts included.
     pub(crate) is_langfuse: bool,
@@ -174,10 +207,11 @@ impl Sender {
 /// The resource that `attributes` describe, in any dialect.
 pub(crate) fn resource(mut attributes: Attributes<'_>) -> Resource {
     let a = &mut attributes;
-    let project = a.text(&["openinference.project.name", own::PROJECT]);
+    let is_future_agi = a.has("project_name");
+    let project = a.text(&["openinference.project.name", own::PROJECT, "project_name"]);
     let service = a.text(&["service.name"]);
     let project = project.or_else(|| service.clone()).unwrap_or_else(|| "default".to_owned());
-    Resource {
+    let mut resource = Resource {
         service: service.unwrap_or_else(|| project.clone()),
         project,
         release: a.text(&["service.version", "langfuse.release"]),
@@ -186,7 +220,11 @@ pub(crate) fn resource(mut attributes: Attributes<'_>) -> Resource {
             "deployment.environment",
             "langfuse.environment",
         ]),
+    };
+    if is_future_agi {
+        futureagi::read_resource(&mut resource, a);
     }
+    resource
 }
 
 /// A span while it is read: of OTLP's own fields everything is known.
@@ -209,6 +247,7 @@ pub(crate) fn read(
         langfuse::read(&mut draft, a, sender)?;
     }
     openinference::read(&mut draft, a)?;
+    genai::read(&mut draft, a, sender)?;
     draft.span.span_type = span_type(a, draft.span.model.is_some(), sender);
     own::read(&mut draft, a)?;
     let Draft { span, scope, details } = draft;
@@ -221,7 +260,12 @@ pub(crate) fn read(
 
 /// What kind of step the dialects say that it is, the most telling first.
 fn span_type(a: &mut Attributes<'_>, has_model: bool, sender: &Sender) -> SpanType {
-    let said = [own::span_type(a), langfuse::span_type(a), openinference::span_type(a, sender.is_ours)];
+    let said = [
+        own::span_type(a),
+        langfuse::span_type(a),
+        openinference::span_type(a, sender.is_ours),
+        genai::span_type(a),
+    ];
     let unsaid = if has_model { SpanType::Generation } else { SpanType::Span };
     said.into_iter().flatten().next().unwrap_or(unsaid)
 }

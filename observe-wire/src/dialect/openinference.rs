@@ -1,11 +1,11 @@
 //! OpenInference: Phoenix's attributes, which MLflow, Langfuse and others read too, and a few `observe.*` of our own
-//! for what it has no word for. Reading also takes the GenAI conventions' names.
+//! for what it has no word for.
 //!
 //! `docs/WIRE.md` is this file as a table; change both together.
 
 use std::borrow::Cow;
 
-use observe_model::{Cost, Details, Json, Level, Prompt, Resource, Span, SpanType, TraceAttributes, Usage};
+use observe_model::{Cost, Details, Level, Resource, Span, SpanType, TraceAttributes, Usage};
 
 use super::{
     Draft, fill,
@@ -167,14 +167,7 @@ pub(crate) fn put_output(out: &mut Vec<u8>, output: &[u8]) {
 
 /// Appends what only some spans have.
 pub(crate) fn put_rest(out: &mut Vec<u8>, span: &Span<'_>) {
-    let (metadata, inherited) = (&span.metadata, &span.attributes.metadata);
-    if !metadata.is_empty() {
-        if !inherited.is_empty() {
-            own::put_metadata(out, &object(metadata.iter()));
-        }
-        let inherited = inherited.iter().filter(|(key, _)| !metadata.contains_key(key.as_str()));
-        put_text(out, key!(SPAN, "metadata"), &object(inherited.chain(metadata.iter())));
-    }
+    put_metadata(out, span);
     own::put_status(out, span.status);
     if let Some(version) = &span.version {
         own::put_version(out, version);
@@ -191,6 +184,18 @@ pub(crate) fn put_rest(out: &mut Vec<u8>, span: &Span<'_>) {
     put_usage(out, &span.usage);
     if let Some(details) = &span.details {
         put_details(out, details);
+    }
+}
+
+/// Appends the span's own metadata, which [`put_scope`] left its scope's to be merged with.
+pub(crate) fn put_metadata(out: &mut Vec<u8>, span: &Span<'_>) {
+    let (metadata, inherited) = (&span.metadata, &span.attributes.metadata);
+    if !metadata.is_empty() {
+        if !inherited.is_empty() {
+            own::put_metadata(out, &object(metadata.iter()));
+        }
+        let inherited = inherited.iter().filter(|(key, _)| !metadata.contains_key(key.as_str()));
+        put_text(out, key!(SPAN, "metadata"), &object(inherited.chain(metadata.iter())));
     }
 }
 
@@ -260,38 +265,17 @@ fn put_usage(out: &mut Vec<u8>, usage: &Usage) {
     }
 }
 
-/// Request parameters of the GenAI conventions, which have an attribute each.
-const PARAMETERS: &[&str] = &[
-    "temperature",
-    "top_p",
-    "top_k",
-    "max_tokens",
-    "seed",
-    "stop_sequences",
-    "frequency_penalty",
-    "presence_penalty",
-    "choice.count",
-];
-
-/// Reads what is in OpenInference's words, or in those of the GenAI conventions.
+/// Reads what is in OpenInference's words.
 pub(crate) fn read(draft: &mut Draft<'_>, a: &mut Attributes<'_>) -> Result<(), Unreadable> {
     let Draft { span, scope, details } = draft;
-    let models = [
-        "llm.model_name",
-        "embedding.model_name",
-        "llm.response.model_name",
-        "gen_ai.response.model",
-        "llm.request.model_name",
-        "gen_ai.request.model",
-    ];
+    let models =
+        ["llm.model_name", "embedding.model_name", "llm.response.model_name", "llm.request.model_name"];
     fill(&mut span.model, || a.text(&models).map(Cow::Owned));
     if span.input.is_none() {
-        let keys = ["input.value", "gen_ai.input.messages", "gen_ai.tool.call.arguments"];
-        span.input = payload::read(a, "input.mime_type", &keys, looks_nested)?;
+        span.input = payload::read(a, "input.mime_type", &["input.value"], looks_nested)?;
     }
     if span.output.is_none() {
-        let keys = ["output.value", "gen_ai.output.messages", "gen_ai.tool.call.result"];
-        span.output = payload::read(a, "output.mime_type", &keys, looks_nested)?;
+        span.output = payload::read(a, "output.mime_type", &["output.value"], looks_nested)?;
     }
     if span.usage.is_unknown() {
         span.usage = usage(a);
@@ -300,10 +284,10 @@ pub(crate) fn read(draft: &mut Draft<'_>, a: &mut Attributes<'_>) -> Result<(), 
         span.cost = Cost {
             input: a.double(&["llm.cost.prompt"]),
             output: a.double(&["llm.cost.completion"]),
-            total: a.double(&["llm.cost.total", "gen_ai.usage.cost"]),
+            total: a.double(&["llm.cost.total"]),
         };
     }
-    fill(&mut scope.session, || a.text(&["session.id", "gen_ai.conversation.id", "group.id"]));
+    fill(&mut scope.session, || a.text(&["session.id", "group.id"]));
     fill(&mut scope.user, || a.text(&["user.id", "enduser.id"]));
     if scope.tags.is_empty() {
         scope.tags = a.texts("tag.tags")?;
@@ -313,33 +297,13 @@ pub(crate) fn read(draft: &mut Draft<'_>, a: &mut Attributes<'_>) -> Result<(), 
         true => a.forget("metadata"),
         false => fill_metadata(span.metadata.to_mut(), a.object("metadata")?.unwrap_or_default()),
     }
-    read_details(details, a)
-}
-
-fn read_details(details: &mut Details, a: &mut Attributes<'_>) -> Result<(), Unreadable> {
     fill_metadata(&mut details.parameters, a.object("llm.invocation_parameters")?.unwrap_or_default());
-    for name in PARAMETERS {
-        if let Some(value) = a.json(&[&format!("gen_ai.request.{name}")])? {
-            details.parameters.entry(*name).or_insert(value);
-        }
-    }
-    fill(&mut details.tools, || a.text(&["gen_ai.tool.definitions"]).map(Json::from_text));
-    fill(&mut details.prompt, || {
-        let version = a.text(&["gen_ai.prompt.version"]);
-        a.text(&["gen_ai.prompt.name"]).map(|name| Prompt { name, version })
-    });
-    fill(&mut details.time_to_first, || {
-        let seconds = a.double(&["gen_ai.response.time_to_first_chunk", "gen_ai.server.time_to_first_token"]);
-        seconds.filter(|s| *s >= 0.0).map(|seconds| (seconds * 1e9).round() as u64)
-    });
     Ok(())
 }
 
 /// The span type that is said; `ours` tells what [`PLAIN`] means.
 pub(crate) fn span_type(a: &mut Attributes<'_>, ours: bool) -> Option<SpanType> {
-    let kind = a.text_like("openinference.span.kind", |text| of_kind(text, ours));
-    let operation = a.text_like("gen_ai.operation.name", of_operation);
-    kind.or(operation)
+    a.text_like("openinference.span.kind", |text| of_kind(text, ours))
 }
 
 /// The span type of an OpenInference kind; the two that we lack become their nearest.
@@ -352,46 +316,18 @@ fn of_kind(text: &str, ours: bool) -> Option<SpanType> {
     }
 }
 
-/// The span type of an operation of the GenAI conventions.
-fn of_operation(text: &str) -> Option<SpanType> {
-    Some(match text {
-        "chat" | "text_completion" | "generate_content" | "completion" | "generate" => SpanType::Generation,
-        "embeddings" => SpanType::Embedding,
-        "invoke_agent" | "create_agent" => SpanType::Agent,
-        "execute_tool" => SpanType::Tool,
-        "invoke_workflow" => SpanType::Chain,
-        "retrieval" => SpanType::Retriever,
-        _ => return None,
-    })
-}
-
 /// Tokens in buckets that do not overlap, from sums that include the details.
 fn usage(a: &mut Attributes<'_>) -> Usage {
     let mut usage = Usage {
-        cache_read: a
-            .count(&["llm.token_count.prompt_details.cache_read", "gen_ai.usage.cache_read.input_tokens"]),
-        cache_write: a.count(&[
-            "llm.token_count.prompt_details.cache_write",
-            "gen_ai.usage.cache_write.input_tokens",
-            "gen_ai.usage.cache_creation.input_tokens",
-        ]),
-        input_audio: a.count(&["llm.token_count.prompt_details.audio", "gen_ai.usage.audio.input_tokens"]),
-        reasoning: a.count(&[
-            "llm.token_count.completion_details.reasoning",
-            "gen_ai.usage.reasoning.output_tokens",
-            "gen_ai.usage.reasoning_tokens",
-        ]),
-        output_audio: a
-            .count(&["llm.token_count.completion_details.audio", "gen_ai.usage.audio.output_tokens"]),
+        cache_read: a.count(&["llm.token_count.prompt_details.cache_read"]),
+        cache_write: a.count(&["llm.token_count.prompt_details.cache_write"]),
+        input_audio: a.count(&["llm.token_count.prompt_details.audio"]),
+        reasoning: a.count(&["llm.token_count.completion_details.reasoning"]),
+        output_audio: a.count(&["llm.token_count.completion_details.audio"]),
         ..Usage::default()
     };
-    let prompt =
-        a.count(&["llm.token_count.prompt", "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"]);
-    let completion = a.count(&[
-        "llm.token_count.completion",
-        "gen_ai.usage.output_tokens",
-        "gen_ai.usage.completion_tokens",
-    ]);
+    let prompt = a.count(&["llm.token_count.prompt"]);
+    let completion = a.count(&["llm.token_count.completion"]);
     usage.input = prompt.map(|sum| plain(sum, usage.total_input()));
     usage.output = completion.map(|sum| plain(sum, usage.total_output()));
     if prompt.is_some() && completion.is_some() {
@@ -401,6 +337,6 @@ fn usage(a: &mut Attributes<'_>) -> Usage {
 }
 
 /// What is left of `sum` without its details. Details above the sum were not part of it: some senders count so.
-fn plain(sum: u64, details: Option<u64>) -> u64 {
+pub(crate) fn plain(sum: u64, details: Option<u64>) -> u64 {
     sum.checked_sub(details.unwrap_or(0)).unwrap_or(sum)
 }

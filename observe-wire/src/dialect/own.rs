@@ -1,7 +1,7 @@
 //! What every dialect writes the same: `code.*` of OpenTelemetry, and `observe.*` of our own for what a platform has no
 //! word for, or whose word says less than we know. It is exact, so reading it comes last and wins.
 
-use observe_model::{Code, Details, Level, Metadata, Span, SpanType, Status};
+use observe_model::{Code, Cost, Details, Level, Metadata, Span, SpanType, Status};
 use serde::{Serialize, Serializer as _};
 use serde_json::Value;
 
@@ -38,6 +38,33 @@ pub(crate) fn put_status(out: &mut Vec<u8>, status: Status) {
 /// Appends the span's own version.
 pub(crate) fn put_version(out: &mut Vec<u8>, version: &str) {
     put_text(out, key!(SPAN, "observe.version"), version.as_bytes());
+}
+
+/// Appends the span type, where the dialect has no word that means it alone.
+pub(crate) fn put_span_type(out: &mut Vec<u8>, span_type: SpanType) {
+    put_text(out, key!(SPAN, "observe.span.type"), span_type.as_str().as_bytes());
+}
+
+/// Appends level, status, version and count of dropped spans, for a dialect that has no words for any of them.
+pub(crate) fn put_standing(out: &mut Vec<u8>, span: &Span<'_>) {
+    if span.level != Level::Default {
+        put_level(out, span.level);
+    }
+    put_status(out, span.status);
+    if let Some(version) = &span.version {
+        put_version(out, version);
+    }
+    put_dropped(out, span);
+}
+
+/// Appends what the call cost, where the dialect's words do not say all of it.
+pub(crate) fn put_cost(out: &mut Vec<u8>, cost: &Cost) {
+    put_text(out, key!(SPAN, "observe.cost"), &json(cost));
+}
+
+/// Appends parameters of a model call that the dialect has no words for.
+pub(crate) fn put_parameters(out: &mut Vec<u8>, json: &[u8]) {
+    put_text(out, key!(SPAN, "observe.parameters"), json);
 }
 
 /// Appends how many spans inside it were not recorded.
@@ -141,6 +168,8 @@ pub(crate) fn read(draft: &mut Draft<'_>, a: &mut Attributes<'_>) -> Result<(), 
     }
     replace(&mut scope.metadata, a.object("observe.trace.metadata")?);
     replace(span.metadata.to_mut(), a.object("observe.metadata")?);
+    replace(&mut span.cost, a.json_text("observe.cost")?);
+    details.parameters.extend(a.object("observe.parameters")?.unwrap_or_default());
     replace(&mut details.states, a.json_text("observe.states")?);
     replace(&mut details.trace, a.json_text("observe.trace.said")?.map(Some));
     Ok(())

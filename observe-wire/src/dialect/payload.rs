@@ -21,6 +21,17 @@ pub(crate) fn literal(json: &[u8]) -> Option<Cow<'_, [u8]>> {
     serde_json::from_slice::<String>(json).ok().map(|text| Cow::Owned(text.into_bytes()))
 }
 
+/// `json` as its plain text, if it is a string, else as it is, and its mime type where `looks` would take it for the other.
+pub(crate) fn native(json: &str, looks: impl Fn(&str) -> bool) -> (Cow<'_, [u8]>, Option<&'static str>) {
+    match literal(json.as_bytes()) {
+        Some(text) => {
+            let is_taken = std::str::from_utf8(&text).is_ok_and(|text| looks(text) && is_json(text));
+            (text, is_taken.then_some(TEXT))
+        }
+        None => (Cow::Borrowed(json.as_bytes()), (!looks(json)).then_some(JSON)),
+    }
+}
+
 /// Looks at eight bytes at a time: what is above the lowest zero byte of `word` may err, whether there is one does not.
 fn has_backslash(text: &[u8]) -> bool {
     let (words, rest) = text.as_chunks();

@@ -2,11 +2,11 @@
 //! as a span that carries it.
 
 use observe_model::{
-    Details, Event, Failure, Link, Record, ScoreValue, Span, SpanId, SpanType, Status, Target, Timestamp,
-    TraceId,
+    Details, Event, Failure, Link, Record, Score, ScoreValue, Span, SpanId, SpanType, Status, Target,
+    Timestamp, TraceId,
 };
 
-use super::own::json;
+use super::{Dialect, futureagi, genai, own::json};
 use crate::otlp::{
     attributes::{Attributes, Budget, Unreadable, text_of},
     decoder::Rejection,
@@ -161,26 +161,38 @@ pub(crate) fn carrier(record: &Record) -> Span<'static> {
     span
 }
 
-/// Appends what a carrier says of its score or metric, also in OpenInference's words.
-pub(crate) fn put_record(out: &mut Vec<u8>, record: &Record) {
+/// Appends what a carrier says of its score or metric, also in the dialect's words.
+pub(crate) fn put_record(out: &mut Vec<u8>, record: &Record, dialect: Dialect) {
     put_text(out, key!(SPAN, "observe.record"), &json(record));
     let Record::Score(score) = record else { return };
+    match dialect {
+        Dialect::OpenInference | Dialect::Langfuse | Dialect::InteractiveAi => put_annotation(out, score),
+        Dialect::GenAi | Dialect::GenAiLegacy => genai::put_evaluation(out, score),
+        Dialect::FutureAgi => futureagi::put_evaluation(out, score),
+    }
+}
+
+/// Appends a score in OpenInference's words.
+fn put_annotation(out: &mut Vec<u8>, score: &Score) {
     put_text(out, key!(SPAN, "annotations.0.annotation.name"), score.name.as_bytes());
-    match &score.value {
-        ScoreValue::Numeric(number) => put_double(out, key!(SPAN, "annotations.0.annotation.score"), *number),
-        ScoreValue::Boolean(value) => {
-            put_text(
-                out,
-                key!(SPAN, "annotations.0.annotation.label"),
-                if *value { b"true" } else { b"false" },
-            );
-        }
-        ScoreValue::Categorical(text) | ScoreValue::Text(text) => {
-            put_text(out, key!(SPAN, "annotations.0.annotation.label"), text.as_bytes());
-        }
+    if let ScoreValue::Numeric(number) = score.value {
+        put_double(out, key!(SPAN, "annotations.0.annotation.score"), number);
+    }
+    if let Some(label) = label(&score.value) {
+        put_text(out, key!(SPAN, "annotations.0.annotation.label"), label.as_bytes());
     }
     if let Some(comment) = &score.comment {
         put_text(out, key!(SPAN, "annotations.0.annotation.explanation"), comment.as_bytes());
+    }
+}
+
+/// What a score says in words.
+pub(crate) fn label(value: &ScoreValue) -> Option<&str> {
+    match value {
+        ScoreValue::Numeric(_) => None,
+        ScoreValue::Boolean(true) => Some("true"),
+        ScoreValue::Boolean(false) => Some("false"),
+        ScoreValue::Categorical(text) | ScoreValue::Text(text) => Some(text),
     }
 }
 

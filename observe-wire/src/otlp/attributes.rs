@@ -6,7 +6,10 @@ use observe_model::Metadata;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::protobuf::{Field, Malformed, Reader};
+use super::{
+    flat,
+    protobuf::{Field, Malformed, Reader},
+};
 
 /// Why a message's attributes cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +44,7 @@ impl Budget {
 }
 
 /// Values that a map counts for besides its own: memory for eleven entries is taken at once.
-const MAP: usize = 10;
+pub(super) const MAP: usize = 10;
 
 /// An `AnyValue`; what is inside is not read yet.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -223,6 +226,11 @@ impl<'a> Attributes<'a> {
         self.entries.iter().any(|(key, _)| key.starts_with(prefix))
     }
 
+    /// Whether there is a key that `is_one`.
+    pub(crate) fn any(&self, is_one: impl Fn(&str) -> bool) -> bool {
+        self.entries.iter().any(|(key, _)| is_one(key))
+    }
+
     /// Takes the first of `keys` whose value `read` accepts; another value stays.
     fn take<T>(&mut self, keys: &[&str], read: impl Fn(AnyValue<'a>) -> Option<T>) -> Option<T> {
         keys.iter().find_map(|key| {
@@ -355,9 +363,31 @@ impl<'a> Attributes<'a> {
         Ok(entries)
     }
 
+    /// Takes a list whose elements stand under their numbers after `prefix`, each leaf of them by itself.
+    pub(crate) fn list(&mut self, prefix: &str) -> Result<Option<Value>, Unreadable> {
+        let is_element = |key: &str| {
+            let number = key.strip_prefix(prefix).and_then(|rest| rest.split('.').next());
+            number.is_some_and(|number| number.parse::<u32>().is_ok())
+        };
+        let mut leaves = Metadata::new();
+        for (key, value) in self.entries.extract_if(.., |(key, _)| is_element(key)) {
+            let key = key.get(prefix.len()..).unwrap_or_default();
+            leaves.insert(key.to_owned(), value.json(self.budget)?);
+        }
+        if leaves.is_empty() {
+            return Ok(None);
+        }
+        flat::nest(leaves, self.budget).map(Some)
+    }
+
     /// Takes `key` and says nothing of it.
     pub(crate) fn forget(&mut self, key: &str) {
         self.entries.retain(|(k, _)| *k != key);
+    }
+
+    /// Takes every key that begins with `prefix` and says nothing of them.
+    pub(crate) fn forget_any(&mut self, prefix: &str) {
+        self.entries.retain(|(key, _)| !key.starts_with(prefix));
     }
 
     /// Adds everything that nobody took to `metadata`, where it does not stand in the way of what is there.

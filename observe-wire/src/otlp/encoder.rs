@@ -67,7 +67,7 @@ impl Encoder {
         put_message(&mut body, field::RESOURCE, |out| {
             let is_replaced = |key: &str| extras.resource.iter().any(|(k, _)| k == key);
             for (key, text) in dialect.resource(resource).into_iter().filter(|(key, _)| !is_replaced(key)) {
-                put_text_attribute(out, RESOURCE_ATTRIBUTES, key, text);
+                put_text_attribute(out, RESOURCE_ATTRIBUTES, key, &text);
             }
             for (key, text) in &extras.resource {
                 put_text_attribute(out, RESOURCE_ATTRIBUTES, key, text);
@@ -104,7 +104,8 @@ impl Encoder {
 
     /// Adds a score or metric: as a span of no length below what it is about, which our own reader takes for what it is.
     pub fn push_record(&mut self, record: &Record) {
-        self.push_with(&said::carrier(record), |out| said::put_record(out, record));
+        let dialect = self.dialect;
+        self.push_with(&said::carrier(record), |out| said::put_record(out, record, dialect));
     }
 
     fn push_with(&mut self, span: &Span<'_>, more: impl FnOnce(&mut Vec<u8>)) {
@@ -121,11 +122,11 @@ impl Encoder {
                 parent_id: span.parent_id,
                 start: span.start.0,
                 end: span.end.map_or(0, |end| end.0),
-                status: status_code(span.status),
+                status: self.dialect.status_code(span.status),
             },
         );
         if let Some(message) = &span.status_message {
-            put_status_message(out, span, message);
+            put_status_message(out, span, message, self.dialect);
         }
         if let Some(details) = &span.details {
             said::put_events(out, span, details);
@@ -158,7 +159,7 @@ impl Encoder {
                 parent_id: span.parent_id,
                 start: span.start.0,
                 end: span.end.0,
-                status: const { status_code(Status::Ok) },
+                status: const { Dialect::OpenInference.status_code(Status::Ok) },
             },
         );
         let scope = self.scopes.of(span.stamp).encoded(span.stamp, span.attributes);
@@ -293,22 +294,13 @@ fn learn(out: &mut Vec<u8>, span: &Plain<'_>) {
     openinference::put_site(out, &span);
 }
 
-/// OTLP's `StatusCode`: unset, ok or error. The dialect tells apart what it cannot.
-const fn status_code(status: Status) -> u8 {
-    match status {
-        Status::Running | Status::Cancelled | Status::Abandoned => 0,
-        Status::Ok => 1,
-        Status::Error | Status::Interrupted => 2,
-    }
-}
-
 /// The message of `Span.status`, and for an error the `exception` event that Phoenix shows.
 ///
 /// A message field that stands twice is merged: the code stands in the head.
-fn put_status_message(out: &mut Vec<u8>, span: &Span<'_>, message: &str) {
+fn put_status_message(out: &mut Vec<u8>, span: &Span<'_>, message: &str, dialect: Dialect) {
     put_message(out, field::STATUS, |out| {
         put_bytes(out, 2, message.as_bytes());
-        out.extend_from_slice(&[3 << 3, status_code(span.status)]);
+        out.extend_from_slice(&[3 << 3, dialect.status_code(span.status)]);
     });
     let is_told = span.details.as_deref().is_some_and(|details| !details.errors.is_empty());
     if span.status == Status::Error && !is_told {

@@ -3,6 +3,7 @@
 pub(crate) mod attributes;
 pub(crate) mod decoder;
 pub(crate) mod encoder;
+mod flat;
 pub(crate) mod json;
 pub(crate) mod protobuf;
 pub(crate) mod response;

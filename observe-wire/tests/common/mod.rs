@@ -51,7 +51,23 @@ fn metadata() -> impl Strategy<Value = Metadata> {
 
 /// What a program records: JSON text, often a long string.
 fn payload() -> impl Strategy<Value = Cow<'static, str>> {
-    prop_oneof![json(), text().prop_map(Value::from)].prop_map(|value| Cow::Owned(value.to_string()))
+    let any = prop_oneof![json(), text().prop_map(Value::from)].prop_map(|value| value.to_string());
+    prop_oneof![4 => any, 1 => messages()].prop_map(Cow::Owned)
+}
+
+/// Messages, as chat APIs and the GenAI conventions have them.
+fn messages() -> impl Strategy<Value = String> {
+    const FORMS: [fn(&Value, &Value) -> String; 3] = [
+        |role, content| format!(r#"{{"role":{role},"content":{content}}}"#),
+        |role, content| format!(r#"{{"content":{content},"role":{role}}}"#),
+        |role, content| format!(r#"{{"role":{role},"parts":[{{"content":{content}}}]}}"#),
+    ];
+    let texts = vec((any::<String>().prop_map(Value::from), any::<String>().prop_map(Value::from)), 0..3);
+    (0..FORMS.len(), texts, any::<bool>()).prop_map(|(form, texts, is_bare)| {
+        let messages = texts.iter().map(|(role, content)| FORMS[form](role, content));
+        let messages = messages.collect::<Vec<_>>().join(",");
+        if is_bare { format!("[{messages}]") } else { format!(r#"{{"messages":[{messages}]}}"#) }
+    })
 }
 
 fn usage() -> impl Strategy<Value = Usage> {
