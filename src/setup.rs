@@ -20,7 +20,7 @@ use observe_runtime::{
 /// | Variable | |
 /// |---|---|
 /// | `OBSERVE_ENABLED` | `false` records nothing |
-/// | `OBSERVE_DESTINATIONS` | `local`, `otlp`, `console`, `jsonl`, `none`; several with commas between. Default `local` |
+/// | `OBSERVE_DESTINATIONS` | `local`, `otlp`, `artanis`, `tracium`, `console`, `jsonl`, `none`; several with commas between. Default `local` |
 /// | `OBSERVE_DIR` | directory of the local store and of what is not sent yet. Default: `observe` in the user's data directory |
 /// | `OBSERVE_PROJECT` | the project that traces belong to. Default: the program's file name |
 /// | `OBSERVE_SAMPLE_RATE` | share of traces to record, 0 to 1. Default 1 |
@@ -72,7 +72,7 @@ impl Builder {
     }
 
     /// Sends spans to the destinations of these names, instead of those that `OBSERVE_DESTINATIONS` names: `local`,
-    /// `otlp`, `console`, `jsonl` or `none`.
+    /// `otlp`, `artanis`, `tracium`, `console`, `jsonl` or `none`.
     pub fn destinations<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.settings.destinations = Some(names.into_iter().map(Into::into).collect());
         self
@@ -223,6 +223,10 @@ const KNOWN: &[&str] = &[
     "local",
     #[cfg(feature = "otlp")]
     "otlp",
+    #[cfg(feature = "artanis")]
+    "artanis",
+    #[cfg(feature = "tracium")]
+    "tracium",
     "console",
     "jsonl",
     "none",
@@ -250,6 +254,26 @@ fn named(names: &[String], settings: &Settings) -> Vec<Box<dyn Destination>> {
                     None => otlp,
                 };
                 destinations.push(Box::new(Otlp::new(otlp)));
+            }
+            #[cfg(feature = "artanis")]
+            "artanis" => {
+                use observe_runtime::destination::{Artanis, ArtanisSettings};
+                if let Some(mut artanis) = ArtanisSettings::from_env() {
+                    if let Some(directory) = data_directory(settings) {
+                        artanis = artanis.keep_below(&directory.join("spool"));
+                    }
+                    destinations.push(Box::new(Artanis::new(artanis)));
+                }
+            }
+            #[cfg(feature = "tracium")]
+            "tracium" => {
+                use observe_runtime::destination::{Tracium, TraciumSettings};
+                if let Some(mut tracium) = TraciumSettings::from_env() {
+                    if let Some(directory) = data_directory(settings) {
+                        tracium = tracium.keep_below(&directory.join("spool"));
+                    }
+                    destinations.push(Box::new(Tracium::new(tracium)));
+                }
             }
             #[cfg(feature = "local")]
             "local" => destinations.extend(local(settings)),

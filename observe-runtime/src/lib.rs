@@ -12,7 +12,7 @@ mod carry;
 mod clock;
 mod collector;
 mod context;
-#[cfg(feature = "otlp")]
+#[cfg(feature = "delivery")]
 mod delivery;
 pub mod destination;
 mod flush;

@@ -9,7 +9,7 @@ use observe_model::{
     Cost, Details, Json, Level, Metadata, Metric, Record, Score, ScoreValue, Span, SpanId, SpanType, State,
     Status, Target, Timestamp, TraceAttributes, TraceId, Usage,
 };
-use observe_wire::platform::{LONGEST, Post, ReadError, artanis, tracium};
+use observe_wire::platform::{LONGEST, Post, ReadError, Writer, artanis, tracium};
 use proptest::{collection::vec, prelude::*, sample::Index};
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ fn by_id(mut spans: Vec<Span<'static>>) -> Vec<Span<'static>> {
 }
 
 fn to_artanis(trace: &[Span<'static>]) -> Vec<Post> {
-    let (mut writer, mut posts) = artanis::Writer::begin(trace[0].trace_id, &trace[0]);
+    let (mut writer, mut posts) = artanis::TraceWriter::begin(trace[0].trace_id, &trace[0]);
     walk(trace, &trace[0], &mut |span, starts| {
         posts.extend(if starts { writer.start(span) } else { writer.end(span) });
     });
@@ -196,7 +196,8 @@ fn tracium_trace() -> impl Strategy<Value = Vec<Span<'static>>> {
 
 fn to_tracium(trace: &[Span<'static>]) -> Vec<Post> {
     let (id, root) = (trace[0].trace_id, &trace[0]);
-    let (mut writer, mut posts) = tracium::Writer::begin(tracium::Settings::default(), id, "{trace}", root);
+    let (mut writer, mut posts) =
+        tracium::TraceWriter::begin(tracium::Settings::default(), id, "{trace}", root);
     walk(trace, root, &mut |span, starts| {
         posts.extend(if starts { writer.start(span) } else { writer.end(span) });
     });

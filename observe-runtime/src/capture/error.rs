@@ -41,7 +41,7 @@ pub(crate) fn failure(error: &(dyn Error + '_), kind: &str) -> Failure {
 }
 
 /// An error's text with that of its sources, joined by `: `. A source whose text the error repeats is left out.
-#[cfg(feature = "otlp")]
+#[cfg(feature = "delivery")]
 pub(crate) fn chain(error: &(dyn Error + '_)) -> String {
     failure(error, "").text()
 }

@@ -11,7 +11,7 @@ mod redacted;
 mod text;
 mod tied;
 
-#[cfg(feature = "otlp")]
+#[cfg(feature = "delivery")]
 pub(crate) use error::chain;
 pub(crate) use error::{ByRef, failure};
 pub use probe::{probe, problem, returned};

@@ -6,6 +6,11 @@
 //! those of one trace in [`lanes`], what waits on disk lies in the [`spool`], what a killed process [`left`] comes there
 //! too, and [`post`] puts them together.
 
+#![cfg_attr(
+    not(all(feature = "otlp", any(feature = "artanis", feature = "tracium"))),
+    allow(dead_code, unused_imports, reason = "not every build has a destination that needs all of it")
+)]
+
 mod lanes;
 mod left;
 mod outbox;
@@ -16,7 +21,6 @@ mod spool;
 mod transport;
 mod verdict;
 
-#[allow(unused_imports, reason = "not every build has a platform that needs all of it")]
 pub(crate) use self::{
     left::Left,
     outbox::{Outbox, Settings},

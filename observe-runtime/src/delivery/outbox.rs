@@ -119,7 +119,6 @@ impl Outbox {
 
     /// Posts `body`, JSON that holds `spans` spans, to `url` when all that was posted before of its trace has its answer.
     /// Spans may be none: nobody waits for such a request by itself.
-    #[allow(dead_code, reason = "not every build has a platform that needs it")]
     pub(crate) fn post_in_order(&self, order: Order, url: &Arc<str>, body: Bytes, spans: u64) {
         let (url, order) = (Arc::clone(url), Some(order));
         self.send(Parcel::new(url, order, Content::Json, body, spans, &self.progress, &self.memory));

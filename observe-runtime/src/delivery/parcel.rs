@@ -50,7 +50,6 @@ impl Order {
     pub(crate) const NAME: &str = "{trace}";
 
     /// A request that names nothing.
-    #[allow(dead_code, reason = "not every build has a platform that needs it")]
     pub(crate) fn of(trace: TraceId) -> Self {
         Self { trace, names: false }
     }

@@ -1,5 +1,7 @@
 //! Where finished spans go.
 
+#[cfg(feature = "artanis")]
+mod artanis;
 mod console;
 mod jsonl;
 mod memory;
@@ -9,7 +11,13 @@ mod page;
 mod progress;
 mod queue;
 pub(crate) mod quiet;
+#[cfg(any(feature = "artanis", feature = "tracium"))]
+mod stepwise;
+#[cfg(feature = "tracium")]
+mod tracium;
 
+#[cfg(feature = "artanis")]
+pub use artanis::{Artanis, ArtanisSettings};
 pub use console::Console;
 pub use jsonl::Jsonl;
 pub use memory::Memory;
@@ -19,6 +27,10 @@ pub use page::TracePage;
 pub(crate) use progress::Given;
 pub use progress::{Delivered, Progress};
 pub use queue::{Queue, Sink};
+#[cfg(any(feature = "artanis", feature = "tracium"))]
+pub use stepwise::Stepwise;
+#[cfg(feature = "tracium")]
+pub use tracium::{Tracium, TraciumSettings};
 
 use std::{collections::HashSet, path::PathBuf, sync::Arc};
 

@@ -44,7 +44,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "OBSERVE_DESTINATIONS",
         "destinations([\"local\", \"console\"])",
-        "where spans go: `local`, `otlp`, `console`, `jsonl`, `none`, several with commas between",
+        "where spans go: `local`, `otlp`, `artanis`, `tracium`, `console`, `jsonl`, `none`, several with commas between",
         "`local`",
     ),
     variable(

@@ -23,7 +23,7 @@ use serde_json::Value;
 use super::{from_micros, is_default_level, to_micros};
 
 pub use read::Reader;
-pub use write::{Writer, record};
+pub use write::{TraceWriter, record};
 
 /// The paths that are posted to.
 const TRACES: &str = "/api/v1/traces";

@@ -1,14 +1,14 @@
 //! What platforms that speak a JSON of their own are told of a trace, step by step: one file per platform, both directions
 //! in it.
 //!
-//! A platform's `Writer` is told of the first span of a trace and of those below it as they begin and end, and gives the
+//! A platform's [`Writer`] is told of the first span of a trace and of those below it as they begin and end, and gives the
 //! [`Post`]s to be made, whose order matters; its `Reader` makes spans of such posts, from anybody. `docs/WIRE.md` says
 //! which field travels where, and what is not carried.
 
 pub mod artanis;
 pub mod tracium;
 
-use observe_model::{Json, Level, Span, Timestamp};
+use observe_model::{Json, Level, Record, Span, Timestamp};
 use serde::de::DeserializeOwned;
 
 /// A request of a platform's own: JSON that is posted to a path.
@@ -20,6 +20,21 @@ pub struct Post {
     pub body: Vec<u8>,
     /// Spans and records that have arrived with this one and those before it. 0 for one that only prepares others.
     pub spans: u64,
+}
+
+/// Writes one trace, whose first span it was made with.
+pub trait Writer: std::fmt::Debug + Send {
+    /// A span below the first one begins; its parent, if that is in the trace, has begun before.
+    fn start(&mut self, span: &Span<'_>) -> Vec<Post>;
+
+    /// It ended.
+    fn end(&mut self, span: &Span<'_>) -> Vec<Post>;
+
+    /// A score or metric about the trace; what it gives no post for, it says when the trace ends.
+    fn record(&mut self, record: &Record) -> Option<Post>;
+
+    /// The trace ended, with its first span as it is now.
+    fn finish(&mut self, root: &Span<'_>) -> Vec<Post>;
 }
 
 /// Bytes that a reader takes, in one post and in all together.

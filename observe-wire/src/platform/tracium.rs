@@ -24,7 +24,7 @@ use observe_model::{SpanType, Status};
 use serde::{Deserialize, Serialize};
 
 pub use read::Reader;
-pub use write::{Settings, Writer};
+pub use write::{Settings, TraceWriter};
 
 /// The path that creates a trace; its answer names it.
 pub const CREATE: &str = "/agents/traces";

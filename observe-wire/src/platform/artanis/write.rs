@@ -13,7 +13,7 @@ use super::{
     At, COST, ENVIRONMENT, FEEDBACK, FEEDBACK_NAME, Failed, Feedback, Kind, LEVEL, MODEL, OBSERVATIONS,
     Observation, PUBLIC, Phase, RELEASE, Step, TAGS, TRACES, TYPE, TraceBody, USAGE, USER, VERSION, id_of,
 };
-use crate::platform::{Post, json_of, trace_name};
+use crate::platform::{Post, Writer, json_of, trace_name};
 
 impl Step {
     fn of(span: &Span<'_>, root: SpanId) -> Self {
@@ -70,59 +70,22 @@ impl Step {
 
 /// Writes one trace.
 #[derive(Debug)]
-pub struct Writer {
+pub struct TraceWriter {
     trace_id: String,
     root: SpanId,
-    /// The path to each step that began.
+    /// The path to each step that began and has not ended.
     paths: HashMap<SpanId, String>,
     /// The input that was sent.
     input: Option<Json>,
 }
 
-impl Writer {
+impl TraceWriter {
     /// Begins the trace `id` with its first span; gives its `running`, and its input.
     pub fn begin(id: TraceId, root: &Span<'_>) -> (Self, Vec<Post>) {
         let mut writer = Self { trace_id: id_of(id), root: root.span_id, paths: HashMap::new(), input: None };
         let mut posts = vec![writer.trace(root, Phase::Running)];
         posts.extend(writer.input(root));
         (writer, posts)
-    }
-
-    /// A step begins: nothing is posted of it before it ends.
-    pub fn start(&mut self, span: &Span<'_>) -> Vec<Post> {
-        let above = span.parent_id.and_then(|parent| self.paths.get(&parent));
-        let path = above.map_or_else(|| span.name.to_string(), |above| format!("{above}/{}", span.name));
-        self.paths.insert(span.span_id, path);
-        Vec::new()
-    }
-
-    /// A step ended.
-    pub fn end(&mut self, span: &Span<'_>) -> Vec<Post> {
-        let path = self.paths.get(&span.span_id).cloned().unwrap_or_else(|| span.name.to_string());
-        let at = span.end.unwrap_or(span.start);
-        vec![self.state(path, Json::of(&Step::of(span, self.root)), at, 1)]
-    }
-
-    /// A score or metric about the trace; `None` if Artanis has no place for it.
-    pub fn record(&mut self, record: &Record) -> Option<Post> {
-        Some(write_record(self.trace_id.clone(), record))
-    }
-
-    /// The trace ended: its states, its output, and `completed`. One that failed, or never ended, has what happened for its
-    /// output; without one Artanis would show it as running for ever.
-    pub fn finish(&mut self, root: &Span<'_>) -> Vec<Post> {
-        let end = root.end.unwrap_or(root.start);
-        let mut posts: Vec<_> = self.input(root).into_iter().collect();
-        for State { name, value } in root.details.iter().flat_map(|details| &details.states) {
-            let at = if name == State::BEFORE { root.start } else { end };
-            posts.push(self.state(name.clone(), value.clone(), at, 0));
-        }
-        if let Some(rest) = Step::rest_of(root) {
-            posts.push(self.state(root.name.to_string(), Json::of(&rest), end, 0));
-        }
-        posts.push(self.observation(Kind::Output, output(root), end, None, 0));
-        posts.push(Post { spans: 1, ..self.trace(root, Phase::Completed) });
-        posts
     }
 
     fn trace(&self, root: &Span<'_>, status: Phase) -> Post {
@@ -157,6 +120,43 @@ impl Writer {
     fn observation(&self, kind: Kind, data: Json, at: Timestamp, key: Option<String>, spans: u64) -> Post {
         let body = Observation { trace_id: self.trace_id.clone(), kind, data, timestamp: At(at), key };
         post(OBSERVATIONS, &body, spans)
+    }
+}
+
+impl Writer for TraceWriter {
+    /// Nothing is posted of it before it ends.
+    fn start(&mut self, span: &Span<'_>) -> Vec<Post> {
+        let above = span.parent_id.and_then(|parent| self.paths.get(&parent));
+        let path = above.map_or_else(|| span.name.to_string(), |above| format!("{above}/{}", span.name));
+        self.paths.insert(span.span_id, path);
+        Vec::new()
+    }
+
+    fn end(&mut self, span: &Span<'_>) -> Vec<Post> {
+        let path = self.paths.remove(&span.span_id).unwrap_or_else(|| span.name.to_string());
+        let at = span.end.unwrap_or(span.start);
+        vec![self.state(path, Json::of(&Step::of(span, self.root)), at, 1)]
+    }
+
+    fn record(&mut self, record: &Record) -> Option<Post> {
+        Some(write_record(self.trace_id.clone(), record))
+    }
+
+    /// Its states, its output, and `completed`. One that failed, or never ended, has what happened for its
+    /// output; without one Artanis would show it as running for ever.
+    fn finish(&mut self, root: &Span<'_>) -> Vec<Post> {
+        let end = root.end.unwrap_or(root.start);
+        let mut posts: Vec<_> = self.input(root).into_iter().collect();
+        for State { name, value } in root.details.iter().flat_map(|details| &details.states) {
+            let at = if name == State::BEFORE { root.start } else { end };
+            posts.push(self.state(name.clone(), value.clone(), at, 0));
+        }
+        if let Some(rest) = Step::rest_of(root) {
+            posts.push(self.state(root.name.to_string(), Json::of(&rest), end, 0));
+        }
+        posts.push(self.observation(Kind::Output, output(root), end, None, 0));
+        posts.push(Post { spans: 1, ..self.trace(root, Phase::Completed) });
+        posts
     }
 }
 

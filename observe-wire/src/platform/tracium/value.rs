@@ -31,6 +31,9 @@ pub(super) const TAGS: usize = 100;
 pub(super) const PROMPT: usize = 10_000;
 pub(super) const ERROR: usize = 10_000;
 
+/// Different model calls, scores and metrics that are told of a trace: a choice of ours.
+pub(super) const STEPS: usize = 100;
+
 /// What an agent without a name is called, as its client does.
 const UNNAMED: &str = "app";
 

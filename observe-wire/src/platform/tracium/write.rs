@@ -12,7 +12,7 @@ use super::{
     CREATE, CreateBody, EndBody, LlmStep, SESSION, SpanBody, SpansBody, USER, status_name, type_name,
     value::{self, cut, value},
 };
-use crate::platform::{Post, to_micros, trace_name};
+use crate::platform::{Post, Writer, to_micros, trace_name};
 
 /// What every trace says besides what was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,7 +25,7 @@ pub struct Settings {
 
 /// Writes one trace.
 #[derive(Debug)]
-pub struct Writer {
+pub struct TraceWriter {
     settings: Settings,
     /// What stands for the trace in paths.
     trace: String,
@@ -34,6 +34,7 @@ pub struct Writer {
     shows_root: bool,
     /// The trace's model, which spans have that name none.
     model: Option<String>,
+    /// Of the spans that began and have not ended.
     depths: HashMap<SpanId, u32>,
     steps: Vec<LlmStep>,
     /// Scores and metrics, by kind and name.
@@ -41,7 +42,7 @@ pub struct Writer {
     cost: Option<f64>,
 }
 
-impl Writer {
+impl TraceWriter {
     /// Begins the trace `id` with its first span. Gives the post that creates it, whose answer says by which name the
     /// platform knows it, and that of the span, if it is one; `trace` stands for that name in the paths of this and later
     /// posts.
@@ -73,13 +74,13 @@ impl Writer {
         };
         let mut posts = vec![post(CREATE.to_owned(), &body, 0)];
         if writer.shows_root {
-            posts.extend(writer.start(root));
+            posts.push(writer.begin_span(root));
         }
         (writer, posts)
     }
 
-    /// A span begins: `in_progress`.
-    pub fn start(&mut self, span: &Span<'_>) -> Vec<Post> {
+    /// `in_progress`.
+    fn begin_span(&mut self, span: &Span<'_>) -> Post {
         let depth = match span.parent_id.and_then(|parent| self.depths.get(&parent)) {
             Some(above) => above + 1,
             None if span.span_id != self.root && self.shows_root => 1,
@@ -98,57 +99,7 @@ impl Writer {
             cache_creation_input_tokens: None,
             ..self.span(span, depth)
         };
-        vec![self.post_span(body, 0)]
-    }
-
-    /// A span ended: the whole of it, in place of what was posted when it began.
-    pub fn end(&mut self, span: &Span<'_>) -> Vec<Post> {
-        let depth = self.depths.get(&span.span_id).copied().unwrap_or_default();
-        let spans = u64::from(span.span_id != self.root);
-        let body = self.span(span, depth);
-        if span.span_type == SpanType::Generation {
-            let system_prompt = span.input.as_deref().and_then(system_prompt);
-            let model = span.model.as_deref().map(|model| cut(model, value::MODEL).to_owned());
-            let step = LlmStep { name: body.name.clone(), model, system_prompt };
-            if !self.steps.contains(&step) {
-                self.steps.push(step);
-            }
-        }
-        if let Some(dollars) = span.cost.finite().total() {
-            self.cost = Some(self.cost.unwrap_or_default() + dollars);
-        }
-        vec![self.post_span(body, spans)]
-    }
-
-    /// A score or metric about the trace: it is a part of its summary, which is posted when the trace ends.
-    pub fn record(&mut self, record: &Record) {
-        let (kind, name, value) = match record {
-            Record::Score(score) => ("scores", &score.name, score_value(&score.value)),
-            Record::Metric(metric) => ("metrics", &metric.name, metric.value.into()),
-        };
-        self.said.entry(kind).or_default().insert(name.clone(), value);
-    }
-
-    /// The trace ended: its first span, if it is one, and `complete` or `fail`.
-    pub fn finish(&mut self, root: &Span<'_>) -> Vec<Post> {
-        let mut posts = if self.shows_root { self.end(root) } else { Vec::new() };
-        let models = joined(self.steps.iter().map(|step| step.model.as_deref()));
-        let prompts = joined(self.steps.iter().map(|step| step.system_prompt.as_deref()));
-        let body = EndBody {
-            model: models,
-            system_prompt: prompts.map(|prompts| cut(&prompts, value::PROMPT).to_owned()),
-            llm_steps: std::mem::take(&mut self.steps),
-            ..EndBody::default()
-        };
-        let (end, body) = match root.status {
-            Status::Ok => {
-                let summary = Some(self.summary(root)).filter(|summary| !summary.is_empty());
-                ("complete", EndBody { summary, tags: tags(&root.attributes), ..body })
-            }
-            status => ("fail", EndBody { error: Some(failure(root, status)), ..body }),
-        };
-        posts.push(post(format!("{CREATE}/{}/{end}", self.trace), &body, 1));
-        posts
+        self.post_span(body, 0)
     }
 
     fn span(&self, span: &Span<'_>, depth: u32) -> SpanBody {
@@ -204,6 +155,66 @@ impl Writer {
             summary.entry(key).or_insert(value);
         }
         summary
+    }
+}
+
+impl Writer for TraceWriter {
+    fn start(&mut self, span: &Span<'_>) -> Vec<Post> {
+        vec![self.begin_span(span)]
+    }
+
+    /// The whole of it, in place of what was posted when it began.
+    fn end(&mut self, span: &Span<'_>) -> Vec<Post> {
+        let depth = self.depths.remove(&span.span_id).unwrap_or_default();
+        let spans = u64::from(span.span_id != self.root);
+        let body = self.span(span, depth);
+        if span.span_type == SpanType::Generation {
+            let system_prompt = span.input.as_deref().and_then(system_prompt);
+            let model = span.model.as_deref().map(|model| cut(model, value::MODEL).to_owned());
+            let step = LlmStep { name: body.name.clone(), model, system_prompt };
+            if self.steps.len() < value::STEPS && !self.steps.contains(&step) {
+                self.steps.push(step);
+            }
+        }
+        if let Some(dollars) = span.cost.finite().total() {
+            self.cost = Some(self.cost.unwrap_or_default() + dollars);
+        }
+        vec![self.post_span(body, spans)]
+    }
+
+    /// A part of the summary, which is posted when the trace ends.
+    fn record(&mut self, record: &Record) -> Option<Post> {
+        let (kind, name, value) = match record {
+            Record::Score(score) => ("scores", &score.name, score_value(&score.value)),
+            Record::Metric(metric) => ("metrics", &metric.name, metric.value.into()),
+        };
+        let said = self.said.entry(kind).or_default();
+        if said.len() < value::STEPS {
+            said.insert(name.clone(), value);
+        }
+        None
+    }
+
+    /// Its first span, if it is one, and `complete` or `fail`.
+    fn finish(&mut self, root: &Span<'_>) -> Vec<Post> {
+        let mut posts = if self.shows_root { self.end(root) } else { Vec::new() };
+        let models = joined(self.steps.iter().map(|step| step.model.as_deref()));
+        let prompts = joined(self.steps.iter().map(|step| step.system_prompt.as_deref()));
+        let body = EndBody {
+            model: models,
+            system_prompt: prompts.map(|prompts| cut(&prompts, value::PROMPT).to_owned()),
+            llm_steps: std::mem::take(&mut self.steps),
+            ..EndBody::default()
+        };
+        let (end, body) = match root.status {
+            Status::Ok => {
+                let summary = Some(self.summary(root)).filter(|summary| !summary.is_empty());
+                ("complete", EndBody { summary, tags: tags(&root.attributes), ..body })
+            }
+            status => ("fail", EndBody { error: Some(failure(root, status)), ..body }),
+        };
+        posts.push(post(format!("{CREATE}/{}/{end}", self.trace), &body, 1));
+        posts
     }
 }
 

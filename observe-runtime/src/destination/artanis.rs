@@ -1,0 +1,115 @@
+//! Artanis: a trace is one piece of work there, with an input, an output and states.
+//!
+//! Source: its client for Python, 0.17.0, and <https://docs.artanis.ai>.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use observe_model::{Record, Span, TraceId};
+use observe_wire::platform::{Post, Writer, artanis};
+
+use super::stepwise::{Platform, Stepwise};
+use crate::{
+    delivery::{Settings, SpoolSettings},
+    report::say_once,
+    settings::var,
+};
+
+/// Where its client sends.
+const ADDRESS: &str = "https://app.artanis.ai";
+
+/// Sends traces to Artanis: `running` when a trace is first told of, its input, each step inside as a state when it ended,
+/// its output and `completed`, in this order. Sessions are groups there, scores feedback.
+///
+/// A trace is told of when it has ended, or when it runs for more than a second. Ids come from ours, so that a trace which
+/// is sent again is the same one; what it says inside may be doubled if an answer was lost.
+///
+/// ```
+/// use observe_runtime::destination::{Artanis, ArtanisSettings, Destination};
+/// let artanis = Artanis::new(ArtanisSettings::new("sk_..."));
+/// assert_eq!(artanis.name(), "artanis");
+/// ```
+pub type Artanis = Stepwise<ArtanisSettings>;
+
+/// Settings of the `artanis` destination.
+#[derive(Debug, Clone)]
+pub struct ArtanisSettings {
+    /// The key, which says the project.
+    pub api_key: String,
+    /// Where the platform is, without a path. Default `https://app.artanis.ai`.
+    pub url: String,
+    /// How long one request may take. Default 10 seconds.
+    pub timeout: Duration,
+    /// Where requests wait while the platform is away: at most 256 MiB, for a week. `None` keeps nothing on disk: after
+    /// about a minute they are lost, and counted.
+    pub spool: Option<PathBuf>,
+}
+
+impl ArtanisSettings {
+    /// Sends to `https://app.artanis.ai` with this key.
+    pub fn new(api_key: impl Into<String>) -> Self {
+        Self {
+            api_key: api_key.into(),
+            url: ADDRESS.to_owned(),
+            timeout: Duration::from_secs(10),
+            spool: None,
+        }
+    }
+
+    /// Reads `ARTANIS_API_KEY` and `ARTANIS_BASE_URL`. `None` without a key, which is said on stderr, and where
+    /// `ARTANIS_ENABLED` is set and none of `true`, `1` and `yes`, as its own client has it.
+    pub fn from_env() -> Option<Self> {
+        let is_true = |text: String| ["true", "1", "yes"].contains(&text.to_lowercase().as_str());
+        if !var("ARTANIS_ENABLED").is_none_or(is_true) {
+            return None;
+        }
+        let Some(api_key) = var("ARTANIS_API_KEY") else {
+            say_once("destination artanis: there is no key: set ARTANIS_API_KEY");
+            return None;
+        };
+        let mut settings = Self::new(api_key);
+        if let Some(url) = var("ARTANIS_BASE_URL") {
+            url.trim_end_matches('/').clone_into(&mut settings.url);
+        }
+        Some(settings)
+    }
+
+    /// The same with a place on disk below `directory`: one of its own for each address and key, so that what was meant for
+    /// one is never sent to another.
+    pub fn keep_below(mut self, directory: &Path) -> Self {
+        self.spool = Some(super::stepwise::spool_below(directory, "artanis", &[&self.url, &self.api_key]));
+        self
+    }
+}
+
+impl Platform for ArtanisSettings {
+    const NAME: &str = "artanis";
+
+    fn delivery(&self) -> Settings {
+        Settings {
+            name: Self::NAME.to_owned(),
+            headers: vec![
+                ("Authorization".to_owned(), format!("Bearer {}", self.api_key)),
+                super::stepwise::user_agent(),
+            ],
+            timeout: self.timeout,
+            gzip: false,
+            spool: self.spool.clone().map(SpoolSettings::new),
+        }
+    }
+
+    fn address(&self) -> &str {
+        self.url.trim_end_matches('/')
+    }
+
+    fn begin(&self, id: TraceId, root: &Span<'_>) -> (Box<dyn Writer>, Vec<Post>) {
+        let (writer, posts) = artanis::TraceWriter::begin(id, root);
+        (Box::new(writer), posts)
+    }
+
+    fn record(&self, id: TraceId, record: &Record) -> Option<Post> {
+        Some(artanis::record(id, record))
+    }
+}

@@ -1,0 +1,125 @@
+//! Tracium: a trace is the run of an agent there, with spans below it.
+//!
+//! Source: its client for Python, 1.5.10, and <https://docs.tracium.ai>.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use observe_model::{Record, Span, TraceId};
+use observe_wire::platform::{Post, Writer, tracium};
+
+use super::stepwise::{Platform, Stepwise};
+use crate::{
+    delivery::{Order, Settings, SpoolSettings},
+    report::say_once,
+    settings::var,
+};
+
+/// Where its client sends.
+const ADDRESS: &str = "https://api.tracium.ai";
+
+/// Sends traces to Tracium: it creates the trace, takes its name from the answer, tells of every span when it begins and
+/// when it ended, children between the two of their parent, and completes the trace or has it fail.
+///
+/// A trace is told of when it has ended, or when it runs for more than a second. Spans have our ids, so that one which is
+/// sent again is the same one. Session and user are tags, `session:..` and `user:..`; scores and metrics that were given
+/// before the trace ended are in its summary, later ones have no place.
+///
+/// ```
+/// use observe_runtime::destination::{Destination, Tracium, TraciumSettings};
+/// let tracium = Tracium::new(TraciumSettings::new("sk_live_..."));
+/// assert_eq!(tracium.name(), "tracium");
+/// ```
+pub type Tracium = Stepwise<TraciumSettings>;
+
+/// Settings of the `tracium` destination.
+#[derive(Debug, Clone)]
+pub struct TraciumSettings {
+    /// The key.
+    pub api_key: String,
+    /// Where the platform is, without a path. Default `https://api.tracium.ai`.
+    pub url: String,
+    /// The workspace that traces are filed under. Default none.
+    pub workspace: Option<String>,
+    /// The tenant whose traces they are. Default none.
+    pub tenant: Option<String>,
+    /// How long one request may take. Default 10 seconds.
+    pub timeout: Duration,
+    /// Where requests wait while the platform is away: at most 256 MiB, for a week. `None` keeps nothing on disk: after
+    /// about a minute they are lost, and counted.
+    pub spool: Option<PathBuf>,
+}
+
+impl TraciumSettings {
+    /// Sends to `https://api.tracium.ai` with this key.
+    pub fn new(api_key: impl Into<String>) -> Self {
+        Self {
+            api_key: api_key.into(),
+            url: ADDRESS.to_owned(),
+            workspace: None,
+            tenant: None,
+            timeout: Duration::from_secs(10),
+            spool: None,
+        }
+    }
+
+    /// Reads `TRACIUM_API_KEY`, `TRACIUM_BASE_URL` (as its own client has it, `http://` without a scheme) and
+    /// `TRACIUM_WORKSPACE_ID`. `None` without a key, which is said on stderr.
+    pub fn from_env() -> Option<Self> {
+        let Some(api_key) = var("TRACIUM_API_KEY") else {
+            say_once("destination tracium: there is no key: set TRACIUM_API_KEY");
+            return None;
+        };
+        let mut settings = Self { workspace: var("TRACIUM_WORKSPACE_ID"), ..Self::new(api_key) };
+        if let Some(url) = var("TRACIUM_BASE_URL") {
+            let scheme = if url.contains("://") { "" } else { "http://" };
+            settings.url = format!("{scheme}{}", url.trim_end_matches('/'));
+        }
+        Some(settings)
+    }
+
+    /// The same with a place on disk below `directory`: one of its own for each address and key, so that what was meant for
+    /// one is never sent to another.
+    pub fn keep_below(mut self, directory: &Path) -> Self {
+        let tenant = self.tenant.as_deref().unwrap_or_default();
+        let receiver = [&*self.url, &*self.api_key, tenant];
+        self.spool = Some(super::stepwise::spool_below(directory, "tracium", &receiver));
+        self
+    }
+}
+
+impl Platform for TraciumSettings {
+    const NAME: &str = "tracium";
+
+    fn delivery(&self) -> Settings {
+        let mut headers = vec![("X-API-Key".to_owned(), self.api_key.clone()), super::stepwise::user_agent()];
+        headers.extend(self.tenant.clone().map(|tenant| ("X-Tenant-ID".to_owned(), tenant)));
+        Settings {
+            name: Self::NAME.to_owned(),
+            headers,
+            timeout: self.timeout,
+            gzip: false,
+            spool: self.spool.clone().map(SpoolSettings::new),
+        }
+    }
+
+    fn address(&self) -> &str {
+        self.url.trim_end_matches('/')
+    }
+
+    fn begin(&self, id: TraceId, root: &Span<'_>) -> (Box<dyn Writer>, Vec<Post>) {
+        let settings = tracium::Settings { workspace: self.workspace.clone(), tenant: self.tenant.clone() };
+        let (writer, posts) = tracium::TraceWriter::begin(settings, id, Order::NAME, root);
+        (Box::new(writer), posts)
+    }
+
+    fn names(&self, post: &Post) -> bool {
+        post.path == tracium::CREATE
+    }
+
+    fn record(&self, _: TraceId, _: &Record) -> Option<Post> {
+        None
+    }
+}
