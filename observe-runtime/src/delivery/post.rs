@@ -71,6 +71,12 @@ struct Waiting {
     file: Option<Taken>,
 }
 
+impl Waiting {
+    fn bytes(&self) -> usize {
+        self.parcel.body.len()
+    }
+}
+
 /// What a task ends with, and which it was.
 type Landed = Result<(Id, Result<Answer, Lost>), JoinError>;
 
@@ -80,6 +86,8 @@ pub(super) struct Post<T> {
     /// What may be posted next; of a trace whose requests come in order, the first.
     waiting: VecDeque<Waiting>,
     lanes: Lanes<Waiting>,
+    /// Bytes of what waits in memory.
+    kept: usize,
     tasks: JoinSet<Result<Answer, Lost>>,
     under_way: HashMap<Id, Waiting>,
     pace: Pace,
@@ -105,6 +113,7 @@ impl<T: Transport> Post<T> {
             transport: Arc::new(transport),
             waiting: VecDeque::new(),
             lanes: Lanes::new(),
+            kept: 0,
             tasks: JoinSet::new(),
             under_way: HashMap::new(),
             pace: Pace::default(),
@@ -167,7 +176,7 @@ impl<T: Transport> Post<T> {
             self.spool.iter_mut().for_each(Spool::look);
         }
         while self.has_place(now, UNDER_WAY)
-            && let Some(request) = self.waiting.pop_front().or_else(|| self.take_spooled(now))
+            && let Some(request) = self.next().or_else(|| self.take_spooled(now))
         {
             self.post(request);
         }
@@ -219,10 +228,11 @@ impl<T: Transport> Post<T> {
         self.count += 1;
         let order = parcel.order;
         let request = Waiting { number: self.count, parcel: Arc::new(parcel), attempts: 0, file: None };
+        if order.is_some_and(|order| self.is_on_disk(order.trace)) {
+            return self.put_away(request, "what came before it is on disk");
+        }
+        self.kept += request.bytes();
         match order {
-            Some(order) if self.is_on_disk(order.trace) => {
-                return self.put_away(request, "what came before it is on disk");
-            }
             Some(order) => self.waiting.extend(self.lanes.enter(order.trace, request)),
             None => self.waiting.push_back(request),
         }
@@ -231,8 +241,8 @@ impl<T: Transport> Post<T> {
                 true => (KEPT, "its receiver is away"),
                 false => (KEPT_FOR_SLOW, "its receiver is slower than what is recorded"),
             };
-            while self.kept() > most
-                && let Some(request) = self.waiting.pop_front()
+            while self.kept > most
+                && let Some(request) = self.next()
             {
                 self.put_away(request, why);
             }
@@ -244,9 +254,11 @@ impl<T: Transport> Post<T> {
         !self.lanes.is_busy(trace) && self.spool.as_ref().is_some_and(|spool| spool.holds(trace))
     }
 
-    /// Bytes that wait in memory.
-    fn kept(&self) -> usize {
-        self.waiting.iter().chain(self.lanes.behind()).map(|request| request.parcel.body.len()).sum()
+    /// The first that waits.
+    fn next(&mut self) -> Option<Waiting> {
+        let request = self.waiting.pop_front()?;
+        self.kept -= request.bytes();
+        Some(request)
     }
 
     /// Lets the next request of the trace have its turn, now that this one is gone.
@@ -254,7 +266,7 @@ impl<T: Transport> Post<T> {
         if let Some(order) = gone.order
             && let Some(next) = self.lanes.leave(order.trace)
         {
-            self.put_back(next);
+            self.insert(next);
         }
     }
 
@@ -267,7 +279,7 @@ impl<T: Transport> Post<T> {
 
     fn put_all_away(&mut self) {
         while self.spool.is_some()
-            && let Some(request) = self.waiting.pop_front()
+            && let Some(request) = self.next()
         {
             self.put_away(request, "its receiver is away");
         }
@@ -368,6 +380,11 @@ impl<T: Transport> Post<T> {
 
     /// Puts a request where it stood.
     fn put_back(&mut self, request: Waiting) {
+        self.kept += request.bytes();
+        self.insert(request);
+    }
+
+    fn insert(&mut self, request: Waiting) {
         let at = self.waiting.partition_point(|waiting| waiting.number < request.number);
         self.waiting.insert(at, request);
     }
@@ -377,10 +394,12 @@ impl<T: Transport> Post<T> {
         let mut next = (request.file.is_none()).then_some(request.parcel);
         while let Some(parcel) = next {
             let is_kept = self.put(&parcel, error);
-            next = match parcel.order {
-                Some(order) if is_kept => self.lanes.leave(order.trace).map(|request| request.parcel),
+            let behind = match parcel.order {
+                Some(order) if is_kept => self.lanes.leave(order.trace),
                 _ => return self.go_on(&parcel),
             };
+            self.kept -= behind.as_ref().map_or(0, Waiting::bytes);
+            next = behind.map(|request| request.parcel);
         }
     }
 
@@ -467,10 +486,9 @@ impl<T: Transport> Post<T> {
             }
         }
         self.tasks.abort_all();
-        let mut left: Vec<_> = self.under_way.drain().map(|(_, request)| request).collect();
-        left.sort_by_key(|request| request.number);
-        left.into_iter().rev().for_each(|request| self.waiting.push_front(request));
-        while let Some(request) = self.waiting.pop_front() {
+        let left: Vec<_> = self.under_way.drain().map(|(_, request)| request).collect();
+        left.into_iter().for_each(|request| self.put_back(request));
+        while let Some(request) = self.next() {
             self.put_away(request, "the process ended before it could be sent");
         }
     }

@@ -97,6 +97,7 @@ impl Platform for ArtanisSettings {
             timeout: self.timeout,
             gzip: false,
             spool: self.spool.clone().map(SpoolSettings::new),
+            left: None,
         }
     }
 

@@ -102,6 +102,7 @@ impl Platform for TraciumSettings {
             timeout: self.timeout,
             gzip: false,
             spool: self.spool.clone().map(SpoolSettings::new),
+            left: None,
         }
     }
 
