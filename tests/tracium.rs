@@ -115,8 +115,8 @@ fn turn(question: &str) {
     let bot = agent("support-bot").model("gpt-4").tags(["production", "support"]).version("2.1.0");
     bot.sync_scope(|| {
         current_trace().tags(["urgent"]);
-        span("plan").as_type(SpanType::Agent).input(&json!({"q": question})).sync_scope(|| {
-            span("search").as_type(SpanType::Tool).input(&json!({"query": question})).sync_scope(|| {
+        span("plan").as_type(SpanType::Agent).input(json!({"q": question})).sync_scope(|| {
+            span("search").as_type(SpanType::Tool).input(json!({"query": question})).sync_scope(|| {
                 current_span().output(["r1", "r2"]);
             });
             span("completion").as_type(SpanType::Generation).sync_scope(|| {
@@ -171,7 +171,7 @@ fn tracium_gets_what_its_own_client_sends() {
     flush();
     answers(7);
     agent("limits").sync_scope(|| {
-        span("big").as_type(SpanType::Tool).input(&"x".repeat(150_000)).sync_scope(|| {
+        span("big").as_type(SpanType::Tool).input("x".repeat(150_000)).sync_scope(|| {
             let img = format!("data:image/png;base64,{}", "A".repeat(3000));
             current_span().output(json!({"img": img, "short": "data:abc"}));
         });
