@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use observe_model::{
     Cost, Details, Json, Level, Metadata, Metric, Prompt, Record, Resource, Score, ScoreValue, Span, SpanId,
-    State, Target, Timestamp, TraceAttributes, TraceId, Usage,
+    State, Target, Timestamp, TraceAttributes, TraceId, TraceUpdate, Usage,
 };
 use observe_wire::{Dialect, Encoder, Extras, Limits, decode};
 use opentelemetry_proto::tonic::{
@@ -73,6 +73,13 @@ fn tokens_do_not_overlap_and_their_total_is_their_sum() {
     assert_eq!(details("cost_details"), json!({"total": 0.25}));
 }
 
+fn unfit(attributes: &TraceAttributes, trace: Option<TraceUpdate>, dialect: Dialect) -> Option<&'static str> {
+    let details = trace.map(|trace| Box::new(Details { trace: Some(trace), ..Details::default() }));
+    let mut encoder = Encoder::in_dialect(&Resource::default(), dialect, &Extras::default());
+    encoder.push(&Span { attributes: Cow::Borrowed(attributes), details, ..begun() });
+    encoder.unfit()
+}
+
 #[test]
 fn a_value_that_is_too_long_is_kept_from_the_platform_and_told_to_our_reader() {
     let long = || "ä".repeat(201);
@@ -96,8 +103,8 @@ fn a_value_that_is_too_long_is_kept_from_the_platform_and_told_to_our_reader() {
         assert!(!said.contains_key("langfuse.trace.metadata.long"));
         assert!(said["langfuse.trace.metadata.short"].as_str().unwrap().contains('s'));
         assert!(!said["langfuse.trace.tags"].as_str().unwrap().contains("ä"));
-        assert_eq!(dialect.unfit(&attributes), Some("a session id may have at most 200 characters"));
-        for (fits, why) in [
+        assert_eq!(unfit(&attributes, None, dialect), Some("a session id may have at most 200 characters"));
+        for (unsaid, why) in [
             (
                 TraceAttributes { environment: attributes.environment.clone(), ..Default::default() },
                 "40 char",
@@ -105,9 +112,13 @@ fn a_value_that_is_too_long_is_kept_from_the_platform_and_told_to_our_reader() {
             (TraceAttributes { tags: attributes.tags.clone(), ..Default::default() }, "a tag may"),
             (TraceAttributes { metadata: attributes.metadata.clone(), ..Default::default() }, "metadata"),
         ] {
-            assert!(dialect.unfit(&fits).unwrap().contains(why));
+            assert!(unfit(&unsaid, None, dialect).unwrap().contains(why));
         }
-        assert_eq!(dialect.unfit(TraceAttributes::none()), None);
+        assert_eq!(unfit(TraceAttributes::none(), None, dialect), None);
+        // Said from inside the trace it is not limited.
+        let whole = TraceAttributes { metadata: attributes.metadata.clone(), ..Default::default() };
+        let trace = TraceUpdate { attributes: whole.clone(), ..Default::default() };
+        assert_eq!(unfit(&whole, Some(trace), dialect), None);
     }
 }
 

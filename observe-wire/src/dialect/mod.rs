@@ -94,19 +94,11 @@ impl Dialect {
         }
     }
 
-    /// Why the platform is not told all of what these say, for one warning; `None` if it is. Our own reader always is.
-    ///
-    /// ```
-    /// # use observe_model::TraceAttributes;
-    /// # use observe_wire::Dialect;
-    /// let attributes = TraceAttributes { session: Some("s".repeat(201)), ..TraceAttributes::default() };
-    /// assert_eq!(Dialect::Langfuse.unfit(&attributes), Some("a session id may have at most 200 characters"));
-    /// assert_eq!(Dialect::OpenInference.unfit(&attributes), None);
-    /// ```
-    pub fn unfit(self, attributes: &TraceAttributes) -> Option<&'static str> {
+    /// Why the platform is not told all of what the span says of its scope; `None` if it is.
+    pub(crate) fn unfit(self, span: &Span<'_>) -> Option<&'static str> {
         match self {
             Self::OpenInference | Self::GenAi | Self::GenAiLegacy | Self::FutureAgi => None,
-            Self::Langfuse | Self::InteractiveAi => langfuse::unfit(attributes),
+            Self::Langfuse | Self::InteractiveAi => langfuse::unfit(span),
         }
     }
 

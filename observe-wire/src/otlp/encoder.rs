@@ -47,6 +47,7 @@ pub struct Encoder {
     scope_spans: usize,
     dialect: Dialect,
     resource: Resource,
+    unfit: Option<&'static str>,
     sites: Slots<Site, 256>,
     scopes: Slots<Scope, 64>,
 }
@@ -89,6 +90,7 @@ impl Encoder {
             scope_spans,
             dialect,
             resource: resource.clone(),
+            unfit: None,
             sites: Slots::default(),
             scopes: Slots::default(),
         }
@@ -113,6 +115,7 @@ impl Encoder {
         let begin = out.len();
         put_head(out, span.parent_id.is_some(), &span.name);
         self.dialect.put(out, span, &self.resource);
+        self.unfit = self.unfit.or_else(|| self.dialect.unfit(span));
         fill_head(
             out,
             begin,
@@ -179,6 +182,27 @@ impl Encoder {
             output => put_payload(out, output, put_output),
         }
         patch_length(out, begin + 1);
+    }
+
+    /// Why the platform was not told all of what some span says of its session, user and so on, for one warning; `None` if it
+    /// was. Our own reader finds it all.
+    ///
+    /// ```
+    /// # use observe_model::{Span, SpanId, Timestamp, TraceId};
+    /// # use observe_wire::{Dialect, Encoder, Extras};
+    /// let mut span = Span::begin(TraceId::from_seed("a"), SpanId::from_seed("b"), "retrieve", Timestamp::now());
+    /// span.attributes.to_mut().session = Some("s".repeat(201));
+    /// for (dialect, why) in [
+    ///     (Dialect::OpenInference, None),
+    ///     (Dialect::Langfuse, Some("a session id may have at most 200 characters")),
+    /// ] {
+    ///     let mut encoder = Encoder::in_dialect(&Default::default(), dialect, &Extras::default());
+    ///     encoder.push(&span);
+    ///     assert_eq!(encoder.unfit(), why);
+    /// }
+    /// ```
+    pub fn unfit(&self) -> Option<&'static str> {
+        self.unfit
     }
 
     /// Bytes of the body so far, resource and scope included.

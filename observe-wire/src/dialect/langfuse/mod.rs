@@ -70,11 +70,21 @@ fn fits(text: &str) -> bool {
     text.len() <= LONGEST || text.chars().count() <= LONGEST
 }
 
+/// Whether what a span says of its scope under this key was said of the trace from inside, which the clients do not limit.
+fn is_said(span: &Span<'_>, key: &str) -> bool {
+    let said = span.details.as_deref().and_then(|details| details.trace.as_ref());
+    said.is_some_and(|trace| trace.attributes.metadata.contains_key(key))
+}
+
+/// Whether the clients would leave out this entry of a scope's metadata.
+fn is_left_out(span: &Span<'_>, key: &str, value: &Value) -> bool {
+    value.as_str().is_some_and(|text| !fits(text)) && !is_said(span, key)
+}
+
 /// Why some of what is stamped on every span is not said in the platforms' words.
-pub(crate) fn unfit(scope: &TraceAttributes) -> Option<&'static str> {
-    let TraceAttributes { session, user, name, version, environment, tags, metadata, .. } = scope;
+pub(crate) fn unfit(span: &Span<'_>) -> Option<&'static str> {
+    let TraceAttributes { session, user, name, version, environment, tags, metadata, .. } = &*span.attributes;
     let is_long = |text: &Option<String>| text.as_deref().is_some_and(|text| !fits(text));
-    let is_long_value = |value: &Value| value.as_str().is_some_and(|text| !fits(text));
     let faults = [
         (is_long(session), "a session id may have at most 200 characters"),
         (is_long(user), "a user id may have at most 200 characters"),
@@ -82,7 +92,7 @@ pub(crate) fn unfit(scope: &TraceAttributes) -> Option<&'static str> {
         (is_long(version), "a trace's version may have at most 200 characters"),
         (!tags.iter().all(|tag| fits(tag)), "a tag may have at most 200 characters"),
         (
-            metadata.values().any(is_long_value),
+            metadata.iter().any(|(key, value)| is_left_out(span, key, value)),
             "a text in a trace's metadata may have at most 200 characters",
         ),
         (
@@ -170,7 +180,9 @@ fn put_scope(out: &mut Vec<u8>, span: &Span<'_>, resource: &Resource, dialect: D
     if span.parent_id.is_none() && dialect == Dialect::Langfuse {
         put_bool(out, key!(SPAN, "langfuse.internal.is_app_root"), true);
     }
-    if !put_entries(out, TRACE_METADATA, metadata, dialect, LONGEST) {
+    let entries = metadata.iter().filter(|(key, value)| !is_left_out(span, key, value));
+    let is_all = entries.clone().count() == metadata.len();
+    if !put_entries(out, TRACE_METADATA, entries, dialect) || !is_all {
         own::put_scope_metadata(out, &json(metadata));
     }
     own::put_scope(out, &unsaid);
@@ -268,26 +280,24 @@ fn put_metadata(out: &mut Vec<u8>, span: &Span<'_>, dialect: Dialect) {
         let value = serde_json::from_str(state.value.as_str()).unwrap_or_default();
         shown.to_mut().entry(format!("state_{}", state.name)).or_insert(value);
     }
-    let is_exact = put_entries(out, METADATA, &shown, dialect, usize::MAX);
+    let is_exact = put_entries(out, METADATA, shown.iter(), dialect);
     if !is_exact || !states.is_empty() {
         own::put_metadata(out, &json(&*span.metadata));
     }
 }
 
 /// Appends an attribute for each entry that the clients would send, and says whether from these all can be read back.
-fn put_entries(
+fn put_entries<'m>(
     out: &mut Vec<u8>,
     prefix: &str,
-    metadata: &Metadata,
+    entries: impl Iterator<Item = (&'m String, &'m Value)>,
     dialect: Dialect,
-    longest: usize,
 ) -> bool {
     let mut is_exact = true;
-    for (key, value) in metadata {
+    for (key, value) in entries {
         let key = format!("{prefix}.{key}");
         match (value, dialect) {
             (Value::Null, _) => is_exact = false,
-            (Value::String(text), _) if text.len() > longest && !fits(text) => is_exact = false,
             (Value::String(text), Dialect::InteractiveAi) => {
                 is_exact &= !looks_nested(text);
                 put_text_attribute(out, SPAN, &key, text);
