@@ -35,6 +35,19 @@ mod sync {
     }
 
     #[derive(Default)]
+    pub(super) struct Last(AtomicU64);
+
+    impl Last {
+        pub(super) fn get(&self) -> Option<usize> {
+            (self.0.load(Ordering::Acquire) as usize).checked_sub(1)
+        }
+
+        pub(super) fn set(&self, len: Option<usize>) {
+            self.0.store(len.map_or(0, |len| len as u64 + 1), Ordering::Release);
+        }
+    }
+
+    #[derive(Default)]
     pub(super) struct Flag(AtomicBool);
 
     impl Flag {

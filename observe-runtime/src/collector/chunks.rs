@@ -49,11 +49,13 @@ pub(super) struct Reading {
     left: u32,
     /// So much was read when destinations had been given this.
     arriving: Option<(Vec<Given>, usize)>,
+    /// How much has arrived.
+    arrived: usize,
 }
 
 impl Reading {
     fn new(chunk: Arc<Chunk>) -> Self {
-        Self { chunk, read: 0, scanned: 0, stamps: Vec::new(), held: 0, left: 0, arriving: None }
+        Self { chunk, read: 0, scanned: 0, stamps: Vec::new(), held: 0, left: 0, arriving: None, arrived: 0 }
     }
 
     /// Where the attributes of this number are, if they were read; `number` is this chunk's.
@@ -67,10 +69,12 @@ impl Reading {
 
     /// Gives the changes among the entries that are new, and holds them.
     fn scan(&mut self, number: u32, change: &mut impl FnMut(&Entry<'_>, At)) {
-        let bytes = self.chunk.committed();
-        if !self.chunk.may_have_changes() {
+        // First this: then the flag is that of all of it. What is out of memory stays there if there is nothing to find.
+        let len = self.chunk.len();
+        if !self.chunk.may_have_changes() || self.scanned >= len {
             return;
         }
+        let bytes = self.chunk.committed();
         while let Some((entry, len)) = bytes.get(self.scanned..).and_then(Entry::read) {
             if entry.kind == Kind::Change {
                 self.held += 1;
@@ -106,7 +110,7 @@ impl Chunks {
         self.take_fresh();
         for number in &self.order {
             let Some(reading) = self.readings.get(*number as usize) else { continue };
-            let len = reading.chunk.committed().len();
+            let len = reading.chunk.len();
             if len > reading.read {
                 self.due.push_back((*number, len));
             }
@@ -182,7 +186,7 @@ impl Chunks {
         let can_go = |number: &u32| {
             let Some(reading) = readings.get_mut(*number as usize) else { return false };
             // First this, then the length: what a thread writes until it leaves counts.
-            if !Chunk::is_left(&reading.chunk) || reading.read < reading.chunk.committed().len() {
+            if !Chunk::is_left(&reading.chunk) || reading.read < reading.chunk.len() {
                 return false;
             }
             reading.left += u32::from(!waits);
@@ -202,10 +206,11 @@ impl Chunks {
                 if !given.iter().all(Given::has_settled) {
                     continue;
                 }
+                reading.arrived = *read;
                 reading.chunk.set_arrived(*read);
                 reading.arriving = None;
             }
-            if reading.read > reading.chunk.arrived() {
+            if reading.read > reading.arrived {
                 reading.arriving = Some((given.to_vec(), reading.read));
             }
         }

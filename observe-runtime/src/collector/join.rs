@@ -446,6 +446,9 @@ impl Table {
                 self.copy_out(number);
             }
             if let Some(chunk) = self.chunks.remove(number) {
+                if !given.iter().all(Given::has_settled) {
+                    pool::set_aside(&chunk);
+                }
                 self.settling.push_back((given.to_vec(), chunk));
             }
         }

@@ -78,6 +78,8 @@ pub(crate) struct Collector {
     mended: Once,
     /// Times in a row that spans were held back.
     held: u32,
+    /// Somebody waits until everything is given out.
+    hurried: bool,
 }
 
 impl Collector {
@@ -110,6 +112,7 @@ impl Collector {
                 dropped: Once::new(),
                 mended: Once::new(),
                 held: 0,
+                hurried: false,
             };
             collector.run();
         };
@@ -169,12 +172,13 @@ impl Collector {
     }
 
     /// Whether spans are better held back a moment, because a destination has much to do and the journal has room, or
-    /// who records waits for it. A destination that hangs holds nothing up for longer than that.
+    /// who records waits for it. A destination that hangs holds nothing up for longer than that, where there are others,
+    /// or somebody waits.
     fn must_hold(&mut self) -> bool {
-        if !(pool::is_roomy() || pool::waits())
-            || self.held >= HOLDS
-            || !self.outlets.destinations.iter().any(|d| d.is_crowded())
-        {
+        let mut crowded = self.outlets.destinations.iter().map(|d| d.is_crowded());
+        let (any, all) = (crowded.clone().any(|is| is), crowded.all(|is| is));
+        let is_long = self.held >= HOLDS && (self.hurried || !all);
+        if !any || is_long || !(pool::is_roomy() || pool::waits()) {
             self.held = 0;
             return false;
         }
@@ -190,9 +194,12 @@ impl Collector {
             // Whoever asked may have given up waiting.
             match ask {
                 Ask::Flush(reply) => {
+                    self.hurried = true;
                     let _ = reply.send(self.flush());
+                    self.hurried = false;
                 }
                 Ask::Close(reply) => {
+                    self.hurried = true;
                     self.close();
                     let _ = reply.send(());
                 }

@@ -28,7 +28,7 @@ use observe_wire::journal::{
     entry::ALIGN,
 };
 
-use super::sync::{Arc, Flag, Length, Ordering, Watch, fence};
+use super::sync::{Arc, Flag, Last, Length, Ordering, Watch, fence};
 
 /// Memory from which chunks are cut.
 pub(crate) struct Segment {
@@ -68,6 +68,24 @@ impl Segment {
         Ok(Self { memory, len, owner: Owner::File(file) })
     }
 
+    /// Whether [`Segment::release`] does anything.
+    fn is_file(&self) -> bool {
+        match &self.owner {
+            Owner::Heap(_) => false,
+            #[cfg(feature = "mapped")]
+            Owner::File(_) => true,
+        }
+    }
+
+    /// Takes a part out of memory where it lies in a file too: touched again, it comes back from there.
+    fn release(&self, offset: usize, len: usize) {
+        match &self.owner {
+            Owner::Heap(_) => _ = (offset, len),
+            #[cfg(feature = "mapped")]
+            Owner::File(file) => file.release(offset, len),
+        }
+    }
+
     /// Cuts the segment into chunks of `capacity` bytes, header included, or up to seven less.
     pub(crate) fn cut(self, capacity: usize) -> Vec<Chunk> {
         let capacity = capacity / ALIGN * ALIGN;
@@ -86,7 +104,8 @@ impl Segment {
                 arrived: Length::new(place(ARRIVED_AT)),
                 watch: Watch::new(capacity - HEADER),
                 changes: Flag::default(),
-                _segment: std::sync::Arc::clone(&segment),
+                released: Last::default(),
+                segment: std::sync::Arc::clone(&segment),
             };
             chunk.put_number(CAPACITY_AT, capacity as u64);
             chunk.put_number(0, MAGIC);
@@ -113,10 +132,12 @@ pub(crate) struct Chunk {
     /// Bytes, header included.
     capacity: usize,
     committed: Length,
+    /// For whoever reads the file.
     arrived: Length,
     watch: Watch,
     changes: Flag,
-    _segment: std::sync::Arc<Segment>,
+    released: Last,
+    segment: std::sync::Arc<Segment>,
 }
 
 // SAFETY: invariants 2 to 5 order every access to the memory.
@@ -152,9 +173,28 @@ impl Chunk {
         self.changes.get()
     }
 
-    /// How much of what was written has arrived, as [`Chunk::set_arrived`] says.
-    pub(crate) fn arrived(&self) -> usize {
-        self.arrived.load()
+    /// How many bytes [`Chunk::committed`] gives. Asked of one that was taken out of memory, it does not touch it.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.released.get().unwrap_or_else(|| self.committed.load())
+    }
+
+    /// Takes the chunk, to which nothing more is written, out of memory if it lies in a file too; whoever touches it again
+    /// has it come back from there. Whether it was in memory, for all that [`Chunk::is_released`] knows.
+    pub(crate) fn release(&self) -> bool {
+        if !self.segment.is_file() {
+            return false;
+        }
+        let was_released = self.is_released();
+        self.released.set(Some(self.len()));
+        let offset = self.header.addr().get() - self.segment.memory.addr().get();
+        self.segment.release(offset, self.capacity);
+        !was_released
+    }
+
+    /// Whether it was taken out of memory since it was opened. It may be back.
+    pub(crate) fn is_released(&self) -> bool {
+        self.released.get().is_some()
     }
 
     /// Notes, for whoever reads the file if the process is killed, that all spans which end in the first `len` bytes have
@@ -166,6 +206,7 @@ impl Chunk {
     /// Forgets what was written. In a file, nothing is left to recover.
     pub(crate) fn clear(&mut self) {
         self.changes.set(false);
+        self.released.set(None);
         // In this order: killed in between, the process leaves nothing there.
         self.committed.store(0);
         self.arrived.store(0);
@@ -303,6 +344,11 @@ impl Tail {
         self.chunk.capacity
     }
 
+    /// [`Chunk::release`], for whoever leaves the chunk.
+    pub(crate) fn release(&self) -> bool {
+        self.chunk.release()
+    }
+
     /// Says, before it is published, that something will be said of a span beside its start and end.
     pub(crate) fn has_changes(&mut self) {
         self.chunk.changes.set(true);
@@ -347,10 +393,12 @@ mod mapped {
     };
 
     use memmap2::MmapMut;
+    #[cfg(unix)]
+    use memmap2::UncheckedAdvice;
 
     pub(super) struct File {
         /// Keeps the memory.
-        _map: MmapMut,
+        map: MmapMut,
         path: PathBuf,
     }
 
@@ -363,7 +411,7 @@ mod mapped {
             }
             let mut map = made?;
             let memory = NonNull::new(map.as_mut_ptr()).ok_or(io::ErrorKind::OutOfMemory)?;
-            Ok((memory, Self { _map: map, path }))
+            Ok((memory, Self { map, path }))
         }
 
         fn fill_and_map(file: &mut fs::File, len: usize) -> io::Result<MmapMut> {
@@ -377,6 +425,16 @@ mod mapped {
             // SAFETY: the file is new, of this length, in a directory that this process locks: nobody else writes or
             // shortens it while it is mapped.
             unsafe { MmapMut::map_mut(&*file) }
+        }
+
+        /// Takes a part out of memory. Where the system cannot, it stays.
+        pub(super) fn release(&self, offset: usize, len: usize) {
+            // SAFETY: a shared mapping of a file: what was written is in the file's pages, and every access from now on,
+            // of whichever thread, finds it there again. So it is for the neighbours on a page that is not all ours.
+            #[cfg(unix)]
+            let _ = unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, len) };
+            #[cfg(not(unix))]
+            let _ = (&self.map, offset, len);
         }
 
         pub(super) fn delete(&self) {

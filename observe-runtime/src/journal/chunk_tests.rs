@@ -66,3 +66,24 @@ fn a_mapped_file_holds_what_was_committed() {
     drop((tail, reader));
     assert!(!path.exists());
 }
+
+#[cfg(feature = "mapped")]
+#[test]
+fn what_is_out_of_memory_comes_back_as_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let (len, text) = (1 << 16, [7; 5_000]);
+    let mut chunks = Segment::file(directory.path().join("0.journal"), 2 * len).unwrap().cut(len);
+    let (mut tail, chunk) = chunks.remove(0).open(1);
+    tail.free()[..text.len()].copy_from_slice(&text);
+    tail.commit(text.len());
+    assert!(tail.release() && !tail.release(), "once");
+    drop(tail);
+    assert_eq!((chunk.is_released(), chunk.len(), chunk.committed()), (true, text.len(), &text[..]));
+    let chunk = Chunk::reclaim(chunk).unwrap_or_else(|_| panic!("the tail is gone"));
+    let (mut tail, chunk) = chunk.open(2);
+    assert_eq!((chunk.is_released(), chunk.len()), (false, 0));
+    tail.commit(8);
+    assert_eq!(chunk.committed(), [7; 8], "what was there before");
+    let (tail, plain) = Segment::heap(len).unwrap().cut(len).remove(0).open(1);
+    assert!(!tail.release() && !plain.is_released(), "plain memory lies nowhere else");
+}

@@ -3,11 +3,12 @@
 //! A lock is taken once per chunk, which holds some four hundred spans, never per span.
 
 use std::{
+    collections::VecDeque,
     io,
     path::Path,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread::Thread,
     time::Duration,
@@ -28,8 +29,18 @@ pub(crate) const CHUNK: usize = 64 * 1024;
 /// Size of a segment, from which chunks are cut.
 const SEGMENT: usize = 16 * CHUNK;
 
-/// What may lie in the journal unread, in bytes, before new spans are dropped.
-pub(crate) const BUDGET: usize = 40 * 1024 * 1024;
+/// What may lie in the journal before new spans are dropped, in bytes: in plain memory.
+const IN_MEMORY: usize = 40 * 1024 * 1024;
+
+/// The same in files, of which a part is in memory.
+const IN_FILES: usize = 240 * 1024 * 1024;
+
+/// Bytes of files that stay in memory. Beyond that, a thread takes a chunk out of it when it leaves it: the collector
+/// is far behind, and reads what is still there first.
+const RESIDENT: usize = 16 * 1024 * 1024;
+
+/// Whether that is possible.
+const CAN_RELEASE: bool = cfg!(all(unix, feature = "mapped"));
 
 /// What ends and changes of spans that were let in may use beyond the budget, so that they always fit.
 const RESERVE: usize = 16 * 1024 * 1024;
@@ -37,12 +48,16 @@ const RESERVE: usize = 16 * 1024 * 1024;
 /// So many bytes taken since the collector looked wake it before its time.
 const WAKE_AFTER: usize = 8 * CHUNK;
 
-/// So many chunks are kept ready, so that a thread rarely has to make them itself.
+/// So many chunks are kept ready at least, and at most, so that a thread rarely has to make them itself.
 const READY: usize = 16;
+const MOST_READY: usize = 128;
+
+/// So many chunks are kept of those that are given back, since they are in memory. The files of the others are deleted.
+const SPARES: usize = 4 * READY;
 
 struct Pool {
-    /// Empty chunks of the usual size.
-    free: Vec<Chunk>,
+    /// Empty chunks of the usual size, those that were in use last at the end.
+    free: VecDeque<Chunk>,
     /// Chunks that a thread took and the collector has not seen yet, oldest first.
     taken: Vec<Arc<Chunk>>,
     /// Bytes of all chunks that are not free.
@@ -51,6 +66,8 @@ struct Pool {
     unseen: usize,
     /// Chunks taken so far.
     sequence: u64,
+    /// Chunks taken when they were last made ready.
+    provided: u64,
     /// Where segments lie that must outlive the process.
     directory: Option<Directory>,
     /// Why they do not any more.
@@ -59,6 +76,9 @@ struct Pool {
 }
 
 static POOL: PerProcess<(Mutex<Pool>, Condvar)> = PerProcess::new((Mutex::new(Pool::new()), Condvar::new()));
+
+/// Bytes of the chunks that are not free and that nobody took out of memory.
+static IN_USE: AtomicUsize = AtomicUsize::new(0);
 
 /// How long a thread waits for room before its new span is dropped.
 static WAIT_MILLIS: AtomicU64 = AtomicU64::new(0);
@@ -88,6 +108,7 @@ pub(super) fn begin_anew() {
         parents.directory = None;
     }
     POOL.renew((Mutex::new(Pool::new()), Condvar::new()));
+    IN_USE.store(0, Ordering::Relaxed);
     DROPPED.store(0, Ordering::Relaxed);
     PAYLOADS_LOST.store(0, Ordering::Relaxed);
     ASLEEP.store(false, Ordering::Relaxed);
@@ -105,15 +126,26 @@ pub(crate) enum Class {
 impl Pool {
     const fn new() -> Self {
         Self {
-            free: Vec::new(),
+            free: VecDeque::new(),
             taken: Vec::new(),
             used: 0,
             unseen: 0,
             sequence: 0,
+            provided: 0,
             directory: None,
             problem: None,
             collector: None,
         }
+    }
+
+    /// Whether so many bytes more may be taken.
+    fn has_room_for(&self, bytes: usize, class: Class) -> bool {
+        let reserve = if class == Class::Follow { RESERVE } else { 0 };
+        let (used, limit) = match CAN_RELEASE && self.directory.is_some() {
+            true => (self.used, IN_FILES),
+            false => (IN_USE.load(Ordering::Relaxed), IN_MEMORY),
+        };
+        used + bytes <= limit + reserve
     }
 
     /// A new segment: a file where there is a directory for it, else plain memory.
@@ -121,13 +153,17 @@ impl Pool {
         if let Some(directory) = &mut self.directory {
             match directory.segment(len) {
                 Ok(segment) => return Some(segment),
-                Err(error) => {
-                    self.problem = Some(unkept(directory.path(), &error));
-                    self.directory = None;
-                }
+                Err(error) => self.leave_directory(&error),
             }
         }
         Segment::heap(len)
+    }
+
+    /// Ends keeping the journal in files, because that failed.
+    fn leave_directory(&mut self, error: &io::Error) {
+        if let Some(directory) = self.directory.take() {
+            self.problem = Some(unkept(directory.path(), error));
+        }
     }
 
     fn chunk(&mut self, capacity: usize) -> Option<Chunk> {
@@ -135,9 +171,9 @@ impl Pool {
             return self.segment(capacity)?.cut(capacity).pop();
         }
         if self.free.is_empty() {
-            self.free = self.segment(SEGMENT)?.cut(CHUNK);
+            self.free = self.segment(SEGMENT)?.cut(CHUNK).into();
         }
-        self.free.pop()
+        self.free.pop_back()
     }
 }
 
@@ -153,16 +189,12 @@ pub(crate) fn take_with_chunk(need: usize, class: Class) -> Option<(Tail, Arc<Ch
     }
     let need = need.checked_add(observe_wire::journal::chunk::HEADER)?;
     let capacity = need.checked_next_multiple_of(CHUNK)?;
-    let limit = match class {
-        Class::Start => BUDGET,
-        Class::Follow => BUDGET + RESERVE,
-    };
     let mut pool = pool();
-    if pool.used + capacity > limit {
+    if !pool.has_room_for(capacity, class) {
         if class == Class::Start {
-            pool = wait_for(pool, limit.checked_sub(capacity)?);
+            pool = wait_for(pool, capacity);
         }
-        if pool.used + capacity > limit {
+        if !pool.has_room_for(capacity, class) {
             return None;
         }
     }
@@ -170,6 +202,7 @@ pub(crate) fn take_with_chunk(need: usize, class: Class) -> Option<(Tail, Arc<Ch
     pool.sequence += 1;
     let (tail, chunk) = chunk.open(pool.sequence);
     pool.used += capacity;
+    IN_USE.fetch_add(capacity, Ordering::Relaxed);
     pool.taken.push(Arc::clone(&chunk));
     let before = pool.unseen;
     pool.unseen += capacity;
@@ -182,9 +215,9 @@ pub(crate) fn take_with_chunk(need: usize, class: Class) -> Option<(Tail, Arc<Ch
     Some((tail, chunk))
 }
 
-/// Waits, as long as the settings allow, until no more than `used` bytes are in use.
+/// Waits, as long as the settings allow, until there is room for a new span's `bytes`.
 #[cold]
-fn wait_for(mut pool: MutexGuard<'static, Pool>, used: usize) -> MutexGuard<'static, Pool> {
+fn wait_for(mut pool: MutexGuard<'static, Pool>, bytes: usize) -> MutexGuard<'static, Pool> {
     let limit = Duration::from_millis(WAIT_MILLIS.load(Ordering::Relaxed));
     if limit.is_zero() {
         return pool;
@@ -192,7 +225,7 @@ fn wait_for(mut pool: MutexGuard<'static, Pool>, used: usize) -> MutexGuard<'sta
     if let Some(collector) = &pool.collector {
         collector.unpark();
     }
-    match freed().wait_timeout_while(pool, limit, |pool| pool.used > used) {
+    match freed().wait_timeout_while(pool, limit, |pool| !pool.has_room_for(bytes, Class::Start)) {
         Ok((waited, _)) => pool = waited,
         Err(poisoned) => pool = poisoned.into_inner().0,
     }
@@ -216,36 +249,64 @@ pub(crate) fn taken(chunks: &mut Vec<Arc<Chunk>>) {
     pool.unseen = 0;
 }
 
+/// Leaves a chunk for another one, and takes it out of memory if there is too much.
+pub(crate) fn leave(tail: Tail) {
+    if IN_USE.load(Ordering::Relaxed) > RESIDENT && tail.release() {
+        IN_USE.fetch_sub(tail.capacity(), Ordering::Relaxed);
+    }
+}
+
+/// Takes a chunk, which is read and waits for its spans to arrive, out of memory if there is much, or if it was before.
+pub(crate) fn set_aside(chunk: &Chunk) {
+    let is_much = IN_USE.load(Ordering::Relaxed) > RESIDENT / 2;
+    if (is_much || chunk.is_released()) && chunk.release() {
+        IN_USE.fetch_sub(chunk.capacity(), Ordering::Relaxed);
+    }
+}
+
 /// Gives back a chunk whose entries are no longer needed by anyone.
 pub(crate) fn give_back(mut chunk: Chunk) {
+    if !chunk.is_released() {
+        IN_USE.fetch_sub(chunk.capacity(), Ordering::Relaxed);
+    }
     chunk.clear();
     let mut pool = pool();
     pool.used = pool.used.saturating_sub(chunk.capacity());
-    if chunk.capacity() == CHUNK {
-        pool.free.push(chunk);
+    if chunk.capacity() == CHUNK && pool.free.len() < SPARES {
+        pool.free.push_back(chunk);
+    } else {
+        // Not under the lock: a file may be deleted.
+        drop(pool);
+        drop(chunk);
     }
-    drop(pool);
     freed().notify_all();
 }
 
 /// Whether the journal is far from full.
 pub(crate) fn is_roomy() -> bool {
-    pool().used < BUDGET / 8 * 7
+    let eighth = if CAN_RELEASE { IN_FILES / 8 } else { IN_MEMORY / 8 };
+    pool().has_room_for(eighth, Class::Start)
 }
 
-/// Makes chunks ready ahead of the threads that will take them.
+/// Makes chunks ready ahead of the threads that will take them: twice as many as they took since the last call.
 pub(crate) fn provide() {
-    if pool().free.len() >= READY {
-        return;
-    }
-    // Outside the lock for as long as it takes to write a file's blocks.
-    let directory = pool().directory.as_mut().map(Directory::next);
-    let segment = match directory {
-        Some(path) => Directory::segment_at(path, SEGMENT).ok(),
-        None => Segment::heap(SEGMENT),
-    };
-    if let Some(segment) = segment {
-        pool().free.extend(segment.cut(CHUNK));
+    let mut pool = pool();
+    let taken = usize::try_from(pool.sequence - pool.provided).unwrap_or(usize::MAX);
+    pool.provided = pool.sequence;
+    let want = taken.saturating_mul(2).clamp(READY, MOST_READY);
+    while pool.free.len() < want {
+        let path = pool.directory.as_mut().map(Directory::next);
+        // Not under the lock: it takes a while to write a file's blocks.
+        drop(pool);
+        let made = match path {
+            Some(path) => Directory::segment_at(path, SEGMENT),
+            None => Segment::heap(SEGMENT).ok_or_else(|| io::ErrorKind::OutOfMemory.into()),
+        };
+        pool = self::pool();
+        match made {
+            Ok(segment) => segment.cut(CHUNK).into_iter().for_each(|chunk| pool.free.push_front(chunk)),
+            Err(error) => return pool.leave_directory(&error),
+        }
     }
 }
 

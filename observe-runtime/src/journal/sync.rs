@@ -31,6 +31,23 @@ impl Length {
     }
 }
 
+/// The last length that a chunk will have, once it is known. Unlike [`Length`] it does not lie in the chunk.
+#[derive(Default)]
+pub(super) struct Last(AtomicU64);
+
+impl Last {
+    /// The length; what was written below it is visible.
+    #[inline]
+    pub(super) fn get(&self) -> Option<usize> {
+        (self.0.load(Ordering::Acquire) as usize).checked_sub(1)
+    }
+
+    #[inline]
+    pub(super) fn set(&self, len: Option<usize>) {
+        self.0.store(len.map_or(0, |len| len as u64 + 1), Ordering::Release);
+    }
+}
+
 /// Something that is said of a chunk once. Whoever sees a length that was stored after it was set sees it set.
 #[derive(Default)]
 pub(super) struct Flag(AtomicBool);

@@ -210,7 +210,7 @@ impl Draft {
                 let written = self.tail.pending();
                 tail.free()[..written.len()].copy_from_slice(written);
                 tail.advance(written.len());
-                self.tail = tail;
+                pool::leave(mem::replace(&mut self.tail, tail));
                 self.fresh = true;
             }
             Err(_) => {
@@ -286,7 +286,10 @@ impl Draft {
             if !keep {
                 local.stamp.set(0);
             }
-            local.replace_tail(keep.then_some(tail));
+            match keep {
+                true => drop(local.replace_tail(Some(tail))),
+                false => pool::leave(tail),
+            }
         });
     }
 }
@@ -301,7 +304,12 @@ fn ready(kept: Option<Tail>, kind: Kind, need: usize, stamp: u64) -> Result<(Tai
     let (mut tail, fresh) = match kept {
         Some(tail) if tail.room() >= definition_len + need => (tail, false),
         kept => match pool::take(definition_len + need, class) {
-            Some(tail) => (tail, true),
+            Some(tail) => {
+                if let Some(kept) = kept {
+                    pool::leave(kept);
+                }
+                (tail, true)
+            }
             None => return Err(kept),
         },
     };

@@ -51,13 +51,33 @@ pub fn chunks(mut file: &[u8]) -> (Vec<Chunk<'_>>, usize) {
 
 /// The chunk at the head of `file`, and its length.
 fn chunk(file: &[u8]) -> Option<(Chunk<'_>, usize)> {
-    let number = |at: usize| file.get(at..)?.first_chunk().map(|b| u64::from_le_bytes(*b));
-    if number(0)? != MAGIC {
+    let (capacity, committed) = lengths(file, file.len() as u64)?;
+    let (capacity, committed) = (usize::try_from(capacity).ok()?, usize::try_from(committed).ok()?);
+    let arrived = usize::try_from(number(file, ARRIVED_AT)?).unwrap_or(0).min(committed);
+    let entries = &file[HEADER..HEADER + committed];
+    Some((Chunk { sequence: number(file, SEQUENCE_AT)?, entries, arrived }, capacity))
+}
+
+fn number(header: &[u8], at: usize) -> Option<u64> {
+    header.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
+}
+
+/// The lengths of the chunk that begins with `header` and with which `left` bytes of a file begin: its own, and that of
+/// its entries.
+pub(super) fn lengths(header: &[u8], left: u64) -> Option<(u64, u64)> {
+    if number(header, 0)? != MAGIC {
         return None;
     }
-    let capacity = usize::try_from(number(CAPACITY_AT)?).ok().filter(|c| *c > HEADER && *c <= file.len())?;
-    let committed = usize::try_from(number(COMMITTED_AT)?).unwrap_or(usize::MAX).min(capacity - HEADER);
-    let arrived = usize::try_from(number(ARRIVED_AT)?).unwrap_or(0).min(committed);
-    let entries = &file[HEADER..HEADER + committed];
-    Some((Chunk { sequence: number(SEQUENCE_AT)?, entries, arrived }, capacity))
+    let capacity = number(header, CAPACITY_AT).filter(|c| *c > HEADER as u64 && *c <= left)?;
+    Some((capacity, number(header, COMMITTED_AT)?.min(capacity - HEADER as u64)))
+}
+
+/// Makes the chunk at byte `begin`, whose room was not read, the last one of `bytes`: as long as what it holds. One that
+/// holds nothing goes.
+pub(super) fn shorten(bytes: &mut Vec<u8>, begin: usize) {
+    let len = bytes.len() - begin;
+    match bytes.get_mut(begin + CAPACITY_AT..).and_then(|rest| rest.first_chunk_mut()) {
+        Some(capacity) if len > HEADER => *capacity = (len as u64).to_le_bytes(),
+        _ => bytes.truncate(begin),
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, TryLockError},
-    io::{self, Read},
+    io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -10,7 +10,11 @@ use std::{
 use observe_model::{Details, Json, Record, Resource, Span};
 use serde_json::Value;
 
-use super::{Found, Recovered, recover};
+use super::{
+    Found, Recovered,
+    chunk::{self, HEADER},
+    recover,
+};
 
 /// Name of the locked file in a process's directory.
 const LOCK: &str = "lock";
@@ -170,8 +174,8 @@ const BATCH: usize = 1024;
 /// Bytes of spans handed to `write` at once, about; a span may be larger by itself.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
-/// Bytes in one process's files that are read: twice what the runtime's bounds allow it.
-const LIMIT: u64 = 128 * 1024 * 1024;
+/// Bytes of one process's files that are read: twice what the runtime's bounds allow it.
+const LIMIT: u64 = 512 * 1024 * 1024;
 
 /// The right to read a dead process's journal for a destination.
 struct Claim {
@@ -254,7 +258,8 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The bytes of the journal files in `directory`; `None` if they are too many.
+/// The bytes of the journal files in `directory`, without what their chunks have room for and do not hold; `None` if they
+/// are too large.
 fn read_files(directory: &Path) -> io::Result<Option<Vec<Vec<u8>>>> {
     let (mut files, mut left) = (Vec::new(), LIMIT);
     for entry in fs::read_dir(directory)? {
@@ -262,13 +267,31 @@ fn read_files(directory: &Path) -> io::Result<Option<Vec<Vec<u8>>>> {
         if path.extension().is_none_or(|ending| ending != ENDING) {
             continue;
         }
-        let mut file = Vec::new();
-        let len = File::open(path)?.take(left + 1).read_to_end(&mut file)? as u64;
+        let file = File::open(path)?;
+        let len = file.metadata()?.len();
         let Some(rest) = left.checked_sub(len) else { return Ok(None) };
         left = rest;
-        files.push(file);
+        files.push(read_file(&file, len)?);
     }
     Ok(Some(files))
+}
+
+/// A file's chunks, each no longer than what it holds, and whatever is behind them.
+fn read_file(mut file: &File, len: u64) -> io::Result<Vec<u8>> {
+    let (mut bytes, mut left) = (Vec::new(), len);
+    loop {
+        let begin = bytes.len();
+        file.take(HEADER as u64).read_to_end(&mut bytes)?;
+        let Some((capacity, committed)) = bytes.get(begin..).and_then(|head| chunk::lengths(head, left))
+        else {
+            file.take(left).read_to_end(&mut bytes)?;
+            return Ok(bytes);
+        };
+        file.take(committed).read_to_end(&mut bytes)?;
+        chunk::shorten(&mut bytes, begin);
+        left -= capacity;
+        file.seek(SeekFrom::Start(len - left))?;
+    }
 }
 
 /// Gives everything in `files` to `write`. The inner error says what is wrong with the files, the outer one what `write`

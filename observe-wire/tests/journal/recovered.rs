@@ -185,11 +185,11 @@ fn a_journal_larger_than_any_process_writes_is_set_aside_unread() {
     let root = tempfile::tempdir().unwrap();
     let home = Home::create(root.path(), ["here"]).unwrap();
     for number in 0..3 {
-        fs::File::create(home.file(number)).unwrap().set_len(60 << 20).unwrap();
+        fs::File::create(home.file(number)).unwrap().set_len(180 << 20).unwrap();
     }
     drop(home);
     let error = recover_dead(root.path(), "here", |_, _| Ok(())).unwrap_err().to_string();
-    assert!(error.contains("larger than 134217728 bytes"), "{error}");
+    assert!(error.contains("larger than 536870912 bytes"), "{error}");
     assert!(fs::read_dir(root.path()).unwrap().all(|e| e.unwrap().path().extension().is_some()));
 }
 
