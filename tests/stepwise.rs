@@ -5,8 +5,10 @@ mod recorder;
 
 use std::{
     collections::HashSet,
+    env,
     net::{SocketAddr, TcpListener},
     path::Path,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -14,7 +16,7 @@ use observe::{
     Span, SpanId, Status, TraceId,
     destination::{Artanis, ArtanisSettings, Delivered, Destination, Tracium, TraciumSettings},
 };
-use observe_runtime::{Resource, Timestamp};
+use observe_runtime::{Metric, Resource, Score, ScoreValue, Target, Timestamp};
 use recorder::{Recorder, Request};
 use serde_json::{Value, json};
 
@@ -286,4 +288,87 @@ fn what_is_held_is_bounded_and_what_is_dropped_is_counted() {
     let counts = artanis.progress().get();
     assert_eq!(counts.accepted, 0);
     assert!((68..72).contains(&counts.dropped), "{counts:?}");
+}
+
+fn score(trace: &str, value: ScoreValue) -> Score {
+    let target = Target { trace_id: Some(TraceId::from_seed(trace)), ..Target::default() };
+    Score { name: "quality".to_owned(), value, target, ..Score::default() }
+}
+
+#[test]
+fn scores_and_metrics_come_after_the_beginning_of_their_trace() {
+    let recorder = Recorder::start();
+    let mut artanis = artanis(recorder.url(), None);
+    artanis.record(&span("a", "first", Some("root"), 1));
+    artanis.record_score(&score("a", ScoreValue::Boolean(true)));
+    let metric =
+        Metric { name: "chars".to_owned(), target: score("a", 1.into()).target, ..Metric::default() };
+    artanis.record_metric(&metric);
+    give(&mut artanis, &[span("a", "root", None, 0)]);
+    artanis.record_score(&score("a", ScoreValue::Numeric(0.5)));
+    artanis.record_score(&Score { target: Target::default(), ..score("a", 1.into()) });
+    let counts = settled(&artanis);
+    let told =
+        ["running", "input", "feedback", "state chars", "state first", "output", "completed", "feedback"];
+    assert_eq!(tells(&recorder.requests()), told);
+    assert_eq!((counts.sent, counts.dropped), (5, 1), "one is about no trace");
+
+    let recorder = Recorder::start();
+    let mut tracium = tracium(recorder.url(), None);
+    tracium.record(&span("a", "root", None, 0));
+    tracium.record_score(&score("a", 0.5.into()));
+    tracium.record_metric(&Metric { value: 3.0, ..metric });
+    give(&mut tracium, &[]);
+    tracium.record_score(&score("a", 1.into()));
+    let counts = settled(&tracium);
+    let last = recorder.requests().pop().unwrap().json();
+    assert_eq!(last["summary"], json!({"scores": {"quality": 0.5}, "metrics": {"chars": 3.0}}));
+    assert_eq!((counts.sent, counts.dropped), (1, 1), "there is no place for it after the end");
+}
+
+/// Runs [`role`] in a process of its own.
+fn child(variables: &[(&str, &str)]) -> String {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", "role", "--nocapture"]).env("ROLE", "trace").envs(variables.iter().copied());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// What the child does; in the parent's run of the test list, nothing.
+#[test]
+fn role() {
+    if env::var_os("ROLE").is_some() {
+        let _observe = observe::init();
+        observe::span("root").input(1).sync_scope(|| ());
+    }
+}
+
+#[test]
+fn the_variables_of_the_platforms_own_clients_set_them_up() {
+    let (recorder, directory) = (Recorder::start(), tempfile::tempdir().unwrap());
+    let url = recorder.at("/");
+    let variables = [
+        ("OBSERVE_DESTINATIONS", "artanis,tracium"),
+        ("OBSERVE_DIR", directory.path().to_str().unwrap()),
+        ("ARTANIS_API_KEY", "sk_1"),
+        ("ARTANIS_BASE_URL", &url),
+        ("TRACIUM_API_KEY", "sk_live_2"),
+        ("TRACIUM_BASE_URL", url.trim_start_matches("http://")),
+        ("TRACIUM_WORKSPACE_ID", "ws-1"),
+    ];
+    assert_eq!(child(&variables), "");
+    let requests = recorder.requests();
+    let (tracium, artanis): (Vec<_>, Vec<_>) =
+        requests.into_iter().partition(|r| r.path.starts_with("/agents"));
+    assert_eq!(tells(&artanis), ["running", "input", "output", "completed"]);
+    assert_eq!(artanis[0].header("authorization"), Some("Bearer sk_1"));
+    assert_eq!(tells(&tracium), ["create", "root in_progress", "root completed", "complete"]);
+    assert_eq!(tracium[0].header("x-api-key"), Some("sk_live_2"));
+    assert_eq!(tracium[0].json()["workspace_id"], "ws-1");
+
+    let off = [("ARTANIS_ENABLED", "on"), ("TRACIUM_API_KEY", "")];
+    let said = child(&[&variables[..], &off].concat());
+    assert_eq!(said, "observe: destination tracium: there is no key: set TRACIUM_API_KEY\n");
+    assert_eq!(recorder.requests().len(), 8);
 }

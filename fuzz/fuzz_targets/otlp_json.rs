@@ -11,7 +11,8 @@ fuzz_target!(|body: &[u8]| {
         let _ = decode_json(text.as_bytes(), &Limits::default());
     }
     let Ok(decoded) = decode_json(body, &Limits::default()) else { return };
-    let taken: usize = decoded.resources.iter().map(|resource| resource.spans.len() + resource.records.len()).sum();
+    let taken: usize =
+        decoded.resources.iter().map(|resource| resource.spans.len() + resource.records.len()).sum();
     assert!(taken as u64 + decoded.rejected <= body.len() as u64);
     assert_eq!(decoded.rejected > 0, decoded.reason.is_some());
 });

@@ -161,7 +161,8 @@ impl Heard {
             if let Some(serde_json::Value::Object(metadata)) = summary.remove("metadata") {
                 attributes.metadata = metadata;
             }
-            root.output = text_of(summary.remove("output").map(|output| Json::of(&output)));
+            let mut take = |key: &str| text_of(summary.remove(key).map(|value| Json::of(&value)));
+            (root.input, root.output) = (take("input"), take("output"));
             ["cost_usd", "scores", "metrics"].iter().for_each(|key| drop(summary.remove(*key)));
             root.details = said(summary);
         }

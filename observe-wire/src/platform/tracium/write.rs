@@ -140,11 +140,15 @@ impl TraceWriter {
             Some(other) => Metadata::from_iter([("summary".to_owned(), other)]),
             None => Metadata::new(),
         };
+        // An input that was said after the trace was created.
+        let input =
+            root.input.as_deref().filter(|_| !self.shows_root).and_then(|input| object(&value(input)));
         let output = root.output.as_deref().filter(|_| !self.shows_root);
         let output = said.and_then(|trace| trace.output.clone()).or_else(|| output.map(Json::from_text));
         let output = output.and_then(|output| object(&value(output.as_str())));
         let metadata = Some(&root.attributes.metadata).filter(|metadata| !metadata.is_empty());
         let rest = [
+            ("input", input),
             ("output", output),
             ("metadata", metadata.map(|metadata| Value::Object(metadata.clone()))),
             ("cost_usd", self.cost.map(Value::from)),
