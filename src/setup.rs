@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use observe_runtime::{
     __private::say_once,
     Guard, Settings,
-    destination::{Console, Destination, Jsonl},
+    destination::{Console, Destination, Dialect, Jsonl},
 };
 
 /// Begins to record, to every destination that the environment names; to the local store if it names none.
@@ -20,7 +20,7 @@ use observe_runtime::{
 /// | Variable | |
 /// |---|---|
 /// | `OBSERVE_ENABLED` | `false` records nothing |
-/// | `OBSERVE_DESTINATIONS` | `local`, `otlp`, `artanis`, `tracium`, `console`, `jsonl`, `none`; several with commas between. Default `local` |
+/// | `OBSERVE_DESTINATIONS` | `local`, `otlp`, a platform such as `langfuse`, `console`, `jsonl`, `none`; several with commas between. Default `local`, and each platform whose keys are set |
 /// | `OBSERVE_DIR` | directory of the local store and of what is not sent yet. Default: `observe` in the user's data directory |
 /// | `OBSERVE_PROJECT` | the project that traces belong to. Default: the program's file name |
 /// | `OBSERVE_SAMPLE_RATE` | share of traces to record, 0 to 1. Default 1 |
@@ -71,14 +71,14 @@ impl Builder {
         self
     }
 
-    /// Sends spans to the destinations of these names, instead of those that `OBSERVE_DESTINATIONS` names: `local`,
-    /// `otlp`, `artanis`, `tracium`, `console`, `jsonl` or `none`.
+    /// Sends spans to the destinations of these names, instead of those that `OBSERVE_DESTINATIONS` names; `docs/SETTINGS.md`
+    /// lists them.
     pub fn destinations<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.settings.destinations = Some(names.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Sends spans there. The destinations given here replace the default one; those that `OBSERVE_DESTINATIONS` names
+    /// Sends spans there. The destinations given here replace the default ones; those that `OBSERVE_DESTINATIONS` names
     /// stay.
     pub fn destination(mut self, destination: impl Destination + 'static) -> Self {
         self.destinations.push(Box::new(destination));
@@ -94,6 +94,12 @@ impl Builder {
     /// The file that the destination `jsonl` appends to.
     pub fn jsonl(mut self, file: impl Into<PathBuf>) -> Self {
         self.settings.jsonl = Some(file.into());
+        self
+    }
+
+    /// In whose words the destination `otlp` writes spans.
+    pub fn otlp_dialect(mut self, dialect: Dialect) -> Self {
+        self.settings.otlp_dialect = dialect;
         self
     }
 
@@ -206,8 +212,8 @@ impl Builder {
         }
         #[cfg(feature = "local")]
         crate::local::set_directory(settings.dir.as_deref());
-        let default = if cfg!(feature = "local") && destinations.is_empty() { "local" } else { "none" };
-        let names = settings.destinations.clone().unwrap_or_else(|| vec![default.to_owned()]);
+        let default = if destinations.is_empty() { default() } else { Vec::new() };
+        let names = settings.destinations.clone().unwrap_or(default);
         observe_runtime::start(&settings, destinations, || named(&names, &settings))
     }
 }
@@ -217,12 +223,40 @@ fn share(rate: f64) -> f64 {
     if rate.is_nan() { 1.0 } else { rate.clamp(0.0, 1.0) }
 }
 
+/// The destinations of a process that names none: the local store, and the platforms whose keys are set.
+fn default() -> Vec<String> {
+    let mut names = Vec::new();
+    if cfg!(feature = "local") {
+        names.push("local".to_owned());
+    }
+    #[cfg(feature = "otlp")]
+    names.extend(platforms::with_keys());
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if cfg!(feature = "artanis") && is_set("ARTANIS_API_KEY") {
+        names.push("artanis".to_owned());
+    }
+    if cfg!(feature = "tracium") && is_set("TRACIUM_API_KEY") {
+        names.push("tracium".to_owned());
+    }
+    names
+}
+
 /// The destinations that this build has.
 const KNOWN: &[&str] = &[
     #[cfg(feature = "local")]
     "local",
     #[cfg(feature = "otlp")]
     "otlp",
+    #[cfg(feature = "otlp")]
+    "langfuse",
+    #[cfg(feature = "otlp")]
+    "interactiveai",
+    #[cfg(feature = "otlp")]
+    "futureagi",
+    #[cfg(feature = "otlp")]
+    "phoenix",
+    #[cfg(feature = "otlp")]
+    "mlflow",
     #[cfg(feature = "artanis")]
     "artanis",
     #[cfg(feature = "tracium")]
@@ -245,16 +279,6 @@ fn named(names: &[String], settings: &Settings) -> Vec<Box<dyn Destination>> {
                 Some(file) => destinations.push(Box::new(Jsonl::append_to(file))),
                 None => say_once("destination jsonl: no file is known: set OBSERVE_JSONL"),
             },
-            #[cfg(feature = "otlp")]
-            "otlp" => {
-                use observe_runtime::destination::{Otlp, OtlpSettings};
-                let otlp = OtlpSettings::from_env();
-                let otlp = match data_directory(settings) {
-                    Some(directory) => otlp.keep_below(&directory),
-                    None => otlp,
-                };
-                destinations.push(Box::new(Otlp::new(otlp)));
-            }
             #[cfg(feature = "artanis")]
             "artanis" => {
                 use observe_runtime::destination::{Artanis, ArtanisSettings};
@@ -277,6 +301,11 @@ fn named(names: &[String], settings: &Settings) -> Vec<Box<dyn Destination>> {
             }
             #[cfg(feature = "local")]
             "local" => destinations.extend(local(settings)),
+            #[cfg(feature = "otlp")]
+            name if KNOWN.contains(&name) => match platforms::by_name(name, settings) {
+                Ok(otlp) => destinations.push(Box::new(otlp)),
+                Err(error) => say_once(&format!("destination {name}: {error}; the others are used")),
+            },
             _ => say_once(&format!(
                 "OBSERVE_DESTINATIONS names `{name}`, which is none of {}; the others are used",
                 KNOWN.join(", ")
@@ -284,6 +313,42 @@ fn named(names: &[String], settings: &Settings) -> Vec<Box<dyn Destination>> {
         }
     }
     destinations
+}
+
+/// The destinations that take OTLP.
+#[cfg(feature = "otlp")]
+mod platforms {
+    use observe_runtime::{
+        Settings,
+        destination::{FutureAgi, InteractiveAi, Langfuse, Mlflow, Otlp, OtlpSettings, Phoenix, Platform},
+    };
+
+    /// The platforms that the environment has keys for.
+    pub(super) fn with_keys() -> impl Iterator<Item = String> {
+        let keys = [
+            ("langfuse", Langfuse::from_env().is_ok()),
+            ("interactiveai", InteractiveAi::from_env().is_ok()),
+            ("futureagi", FutureAgi::from_env().is_ok()),
+        ];
+        keys.into_iter().filter(|(_, has_keys)| *has_keys).map(|(name, _)| name.to_owned())
+    }
+
+    /// The destination of that name, as the environment sets it up, or why it cannot be.
+    pub(super) fn by_name(name: &str, settings: &Settings) -> Result<Otlp, String> {
+        let platform: Platform = match name {
+            "langfuse" => Langfuse::from_env()?.into(),
+            "interactiveai" => InteractiveAi::from_env()?.into(),
+            "futureagi" => FutureAgi::from_env()?.into(),
+            "phoenix" => Phoenix::from_env().into(),
+            "mlflow" => Mlflow::from_env()?.into(),
+            _ => OtlpSettings { dialect: settings.otlp_dialect, ..OtlpSettings::from_env()? }.into(),
+        };
+        let otlp = Otlp::new(platform);
+        Ok(match super::data_directory(settings) {
+            Some(directory) => otlp.keep_below(&directory),
+            None => otlp,
+        })
+    }
 }
 
 fn jsonl_file(settings: &Settings) -> Option<PathBuf> {

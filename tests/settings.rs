@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use observe::Builder;
+use observe::{Builder, destination::Dialect};
 use observe_runtime::{Settings, VARIABLES};
 
 /// A value for each variable, and the same said in code.
@@ -15,6 +15,7 @@ const SAME: &[Same] = &[
     ("OBSERVE_DESTINATIONS", "local, console", |b| b.destinations(["local", "console"])),
     ("OBSERVE_DIR", "/var/lib/observe", |b| b.dir("/var/lib/observe")),
     ("OBSERVE_JSONL", "/var/log/spans.jsonl", |b| b.jsonl("/var/log/spans.jsonl")),
+    ("OBSERVE_OTLP_DIALECT", "langfuse", |b| b.otlp_dialect(Dialect::Langfuse)),
     ("OBSERVE_VIEWER", "http://127.0.0.1:8080", |b| b.viewer("http://127.0.0.1:8080")),
     ("OBSERVE_PROJECT", "support-bot", |b| b.project("support-bot")),
     ("OTEL_SERVICE_NAME", "checkout", |b| b.service("checkout")),

@@ -13,6 +13,7 @@ mod clock;
 mod collector;
 mod context;
 #[cfg(feature = "delivery")]
+#[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "others need less of it"))]
 mod delivery;
 pub mod destination;
 mod flush;

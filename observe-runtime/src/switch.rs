@@ -88,6 +88,12 @@ fn threshold(rate: f64) -> u64 {
     if rate >= 1.0 { u64::MAX } else { (rate.max(0.0) * (1_u64 << 63) as f64) as u64 }
 }
 
+/// Whether this trace is one of a share of all traces, 0 to 1.
+#[cfg(feature = "otlp")]
+pub(crate) fn is_in_share(trace: TraceId, share: f64) -> bool {
+    Rates::new(share, &[]).take(trace, "")
+}
+
 /// Chooses the share of traces that is recorded, 0 to 1, and that of traces whose roots have these names. Once.
 pub(crate) fn set_sample_rates(all: f64, named: &[(String, f64)]) {
     IS_SAMPLING.store(all < 1.0 || !named.is_empty(), Ordering::Relaxed);

@@ -13,7 +13,7 @@ use observe::Span;
 use serde_json::Value;
 
 /// A request as it came.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Request {
     pub method: String,
     /// With the query.
@@ -24,13 +24,20 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
+/// Without the body, which may be long.
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {:?}", self.method, self.path, self.headers)
+    }
+}
+
 impl Request {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.line()))
     }
 
     /// `POST /path`

@@ -1,6 +1,6 @@
 //! What processes that were killed had recorded and not sent: made requests of, which wait on disk for their turn.
 
-use std::{io, path::PathBuf, sync::Arc, time::SystemTime};
+use std::{fmt, io, path::PathBuf, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use observe_model::Resource;
@@ -13,17 +13,31 @@ use super::{
 use crate::destination::Progress;
 
 /// Where it lies, and how requests are made of it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Left {
     /// Where processes keep their journals.
     pub(crate) root: PathBuf,
     /// What the destination is called there.
     pub(crate) name: String,
-    /// Where the requests go.
+    /// Makes requests, in the order in which they are to be posted.
+    pub(crate) requests: Arc<Requests>,
+}
+
+type Requests = dyn Fn(&Resource, &Batch) -> Vec<Body> + Send + Sync;
+
+/// One request.
+#[derive(Debug)]
+pub(crate) struct Body {
     pub(crate) url: Arc<str>,
     pub(crate) content: Content,
-    /// Makes a body.
-    pub(crate) encode: fn(&Resource, &Batch) -> Vec<u8>,
+    pub(crate) bytes: Bytes,
+    pub(crate) spans: u64,
+}
+
+impl fmt::Debug for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Left").field("root", &self.root).field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl Left {
@@ -34,12 +48,11 @@ impl Left {
     /// What could not be recovered, and why; the rest was.
     pub(super) fn put_in(&self, spool: &mut Spool, progress: &Progress) -> Result<Option<String>, String> {
         let recovered = recover_dead(&self.root, &self.name, |resource, batch| {
-            let spans = (batch.spans.len() + batch.records.len()) as u64;
-            let body = Bytes::from((self.encode)(resource, &batch));
-            let (url, content) = (Arc::clone(&self.url), self.content);
-            let parcel = Parcel { url, order: None, body, content, spans, account: None };
-            let lost = spool.put(&parcel, SystemTime::now())?;
-            progress.update(|counts| counts.dropped += lost);
+            for Body { url, content, bytes: body, spans } in (self.requests)(resource, &batch) {
+                let parcel = Parcel { url, order: None, body, content, spans, account: None };
+                let lost = spool.put(&parcel, SystemTime::now())?;
+                progress.update(|counts| counts.dropped += lost);
+            }
             io::Result::Ok(())
         });
         match recovered {

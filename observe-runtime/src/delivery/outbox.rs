@@ -15,13 +15,14 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::{
     left::Left,
+    lookup::Lookup,
     parcel::{Content, Order, Parcel},
     post::{Message, Post},
     spool::{Spool, SpoolSettings},
     transport::Http,
 };
 use crate::{
-    destination::Progress,
+    destination::{Progress, TracePage},
     report::{self, Once},
 };
 
@@ -43,6 +44,10 @@ pub(crate) struct Settings {
     pub(crate) spool: Option<SpoolSettings>,
     /// What processes that were killed left for this destination, which goes to the spool first.
     pub(crate) left: Option<Left>,
+    /// What `{names}` in addresses and headers stand for.
+    pub(crate) lookup: Option<Lookup>,
+    /// The page of a trace, once it is known what its address names.
+    pub(crate) page: Option<(TracePage, String)>,
 }
 
 /// Sends what is left in it, on a thread of its own.
@@ -79,12 +84,11 @@ impl Outbox {
             let said = Once::new();
             let say = |error: &str| said.say(&format!("destination {}: {error}", settings.name));
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let (runtime, http) =
-                match (runtime, Http::new(&settings.headers, settings.timeout, settings.gzip)) {
-                    (Ok(runtime), Ok(http)) => (runtime, http),
-                    (Err(error), _) => return say(&error.to_string()),
-                    (_, Err(error)) => return say(&error),
-                };
+            let (runtime, http) = match (runtime, Http::new(&settings)) {
+                (Ok(runtime), Ok(http)) => (runtime, Arc::new(http)),
+                (Err(error), _) => return say(&error.to_string()),
+                (_, Err(error)) => return say(&error),
+            };
             let mut spool = settings.spool.map(Spool::open);
             if let (Some(left), Some(spool)) = (&settings.left, &mut spool) {
                 match left.put_in(spool, &counts) {
@@ -95,6 +99,8 @@ impl Outbox {
             }
             drop(begins);
             runtime.block_on(async {
+                let asks = Arc::clone(&http);
+                tokio::spawn(async move { asks.learn_page().await });
                 Post::new(settings.name, http, spool, counts).run(inbox).await;
             });
         };
@@ -115,6 +121,12 @@ impl Outbox {
     /// Posts `body`, which holds `spans` spans, to `url`.
     pub(crate) fn post(&self, url: &Arc<str>, content: Content, body: Bytes, spans: u64) {
         self.send(Parcel::new(Arc::clone(url), None, content, body, spans, &self.progress, &self.memory));
+    }
+
+    /// Posts `body`, JSON that holds `records` scores and metrics, to `url` when all spans that were posted before have their
+    /// answer.
+    pub(crate) fn post_records(&self, url: Arc<str>, body: Bytes, records: u64) {
+        self.send(Parcel::new(url, None, Content::Records, body, records, &self.progress, &self.memory));
     }
 
     /// Posts `body`, JSON that holds `spans` spans, to `url` when all that was posted before of its trace has its answer.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use observe_model::TraceId;
 use observe_wire::split;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::destination::{Delivered, Progress};
 
@@ -22,6 +23,9 @@ pub(crate) enum Content {
     OtlpJson,
     /// JSON of a platform's own, which cannot be divided.
     Json,
+    /// Scores and metrics in a platform's own JSON, one of them or a list; posted after the spans that came before them, which
+    /// they may be about.
+    Records,
 }
 
 impl Content {
@@ -29,7 +33,7 @@ impl Content {
     pub(crate) fn mime(self) -> &'static str {
         match self {
             Self::Protobuf => "application/x-protobuf",
-            Self::OtlpJson | Self::Json => "application/json",
+            Self::OtlpJson | Self::Json | Self::Records => "application/json",
         }
     }
 }
@@ -134,6 +138,7 @@ impl Parcel {
         let divide = match self.content {
             Content::Protobuf => split::protobuf,
             Content::OtlpJson => split::json,
+            Content::Records => divide_list,
             Content::Json => return None,
         };
         divide(&self.body).map(|halves| halves.map(half))
@@ -145,6 +150,29 @@ impl Parcel {
             count(&mut account.tally.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
+}
+
+/// The halves of a JSON array, or of an object that holds nothing but one, with the number of items in each.
+fn divide_list(body: &[u8]) -> Option<[(Vec<u8>, u64); 2]> {
+    let (name, mut first) = match serde_json::from_slice(body).ok()? {
+        Value::Array(items) => (None, items),
+        Value::Object(fields) if fields.len() == 1 => match fields.into_iter().next()? {
+            (name, Value::Array(items)) => (Some(name), items),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let second = first.split_off(first.len() / 2);
+    let half = |items: Vec<Value>| {
+        let count = items.len() as u64;
+        let items = Value::Array(items);
+        let body = match &name {
+            Some(name) => Value::Object([(name.clone(), items)].into_iter().collect()),
+            None => items,
+        };
+        (body.to_string().into_bytes(), count)
+    };
+    (!first.is_empty()).then(|| [half(first), half(second)])
 }
 
 /// What became of spans that were accepted together.

@@ -176,7 +176,7 @@ impl<T: Transport> Post<T> {
             self.spool.iter_mut().for_each(Spool::look);
         }
         while self.has_place(now, UNDER_WAY)
-            && let Some(request) = self.next().or_else(|| self.take_spooled(now))
+            && let Some(request) = self.take_waiting().or_else(|| self.take_spooled(now))
         {
             self.post(request);
         }
@@ -186,6 +186,21 @@ impl<T: Transport> Post<T> {
         {
             self.post(request);
         }
+    }
+
+    /// The next request in memory, unless it is about spans that are under way. Behind those on disk it goes there too.
+    fn take_waiting(&mut self) -> Option<Waiting> {
+        let is_about_others = |request: &Waiting| request.parcel.content == Content::Records;
+        while self.has_spooled() && self.waiting.front().is_some_and(is_about_others) {
+            let request = self.next()?;
+            self.put_away(request, "what it may be about is on disk");
+        }
+        let next = self.waiting.front()?;
+        let is_before = |other: &Waiting| other.number < next.number && !is_about_others(other);
+        if is_about_others(next) && self.under_way.values().any(is_before) {
+            return None;
+        }
+        self.next()
     }
 
     fn has_place(&self, now: Instant, places: usize) -> bool {
@@ -325,7 +340,7 @@ impl<T: Transport> Post<T> {
         let response = match parcel.content {
             Content::Protobuf => ExportResponse::decode(&answer.body).unwrap_or_default(),
             Content::OtlpJson => ExportResponse::decode_json(&answer.body).unwrap_or_default(),
-            Content::Json => ExportResponse::default(),
+            Content::Json | Content::Records => ExportResponse::default(),
         };
         let rejected = response.rejected.min(parcel.spans);
         let arrived = parcel.spans - rejected;

@@ -22,6 +22,8 @@ use crate::{
 
 #[path = "order_tests.rs"]
 mod order;
+#[path = "records_tests.rs"]
+mod records;
 
 type Script = dyn FnMut(&Parcel, Duration) -> Result<Answer, Lost> + Send;
 

@@ -98,6 +98,8 @@ impl Platform for ArtanisSettings {
             gzip: false,
             spool: self.spool.clone().map(SpoolSettings::new),
             left: None,
+            lookup: None,
+            page: None,
         }
     }
 

@@ -8,6 +8,8 @@ mod memory;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod page;
+#[cfg(feature = "otlp")]
+mod platform;
 mod progress;
 mod queue;
 pub(crate) mod quiet;
@@ -22,8 +24,10 @@ pub use console::Console;
 pub use jsonl::Jsonl;
 pub use memory::Memory;
 #[cfg(feature = "otlp")]
-pub use otlp::{Otlp, OtlpSettings};
+pub use otlp::{Encoding, Otlp, OtlpSettings};
 pub use page::TracePage;
+#[cfg(feature = "otlp")]
+pub use platform::{Experiment, FutureAgi, InteractiveAi, Langfuse, Mlflow, Phoenix, Platform};
 pub(crate) use progress::Given;
 pub use progress::{Delivered, Progress};
 pub use queue::{Queue, Sink};
@@ -35,7 +39,7 @@ pub use tracium::{Tracium, TraciumSettings};
 use std::{collections::HashSet, path::PathBuf, sync::Arc};
 
 use observe_model::{Metric, Resource, Score, Span, TraceId};
-pub use observe_wire::journal::Plain;
+pub use observe_wire::{Dialect, journal::Plain};
 
 /// Somewhere that spans are sent.
 ///

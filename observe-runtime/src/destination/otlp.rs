@@ -1,23 +1,30 @@
-//! Any OTLP/HTTP receiver: spans as protobuf, in bodies bounded in bytes.
+//! Any OTLP/HTTP receiver: spans in bodies bounded in bytes, scores and metrics where the platform takes them.
 //!
 //! Source: the OTLP specification, <https://opentelemetry.io/docs/specs/otlp/#otlphttp>.
 
+mod records;
 mod settings;
 
 use std::{
+    collections::HashSet,
     mem,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use observe_model::{Metric, Record, Resource, Score, Span};
+use observe_model::{Metric, Record, Resource, Score, Span, Target, TraceId};
 use observe_wire::{Encoder, journal::Batch};
 
-use super::{Destination, Plain, Progress};
-use crate::delivery::{Content, Left, Outbox, Settings, SpoolSettings};
+use super::{Destination, Plain, Platform, Progress, TracePage};
+use crate::{
+    delivery::{Body, Content, Left, Outbox, Settings, SpoolSettings},
+    report::say_once,
+    switch,
+};
 
-pub use settings::OtlpSettings;
+pub(super) use self::{records::Records, settings::headers};
+pub use settings::{Encoding, OtlpSettings};
 
 /// A body is sent when it has this size, well below what receivers take (the specification recommends 64 MiB).
 const BODY: usize = 1024 * 1024;
@@ -60,33 +67,54 @@ impl Drop for Bytes {
     }
 }
 
-/// Sends spans to an OTLP/HTTP receiver.
+/// Sends spans to an OTLP/HTTP receiver, in the words of the [`Platform`] that it is.
 #[derive(Debug)]
 pub struct Otlp {
-    settings: OtlpSettings,
+    platform: Platform,
+    /// The process, as the platform is told of it.
+    resource: Resource,
     encoder: Encoder,
     spans: u64,
     /// When the first span of the body came.
     since: Option<Instant>,
     url: Arc<str>,
+    /// Scores and metrics that are posted by themselves.
+    records: records::Waiting,
+    page: Option<TracePage>,
     outbox: Option<Outbox>,
     spares: Spares,
     progress: Arc<Progress>,
 }
 
 impl Otlp {
-    /// A destination that sends where `settings` say; its thread begins with the first span.
-    pub fn new(settings: OtlpSettings) -> Self {
+    /// A destination that sends where and how `platform` says: [`OtlpSettings`] for any receiver, or the settings of a
+    /// platform such as [`Langfuse`](super::Langfuse). Its thread begins with the first span.
+    pub fn new(platform: impl Into<Platform>) -> Self {
+        let platform = platform.into();
+        let is_known = |page: &String| !page.replace("{trace_id}", "").contains('{');
+        let page = platform.page.clone();
+        let page = page.map(|page| if is_known(&page) { page.into() } else { TracePage::default() });
         Self {
-            url: settings.url.as_str().into(),
-            settings,
+            url: platform.otlp.url.as_str().into(),
+            page,
+            platform,
+            resource: Resource::default(),
             encoder: Encoder::new(&Resource::default()),
             spans: 0,
             since: None,
+            records: records::Waiting::default(),
             outbox: None,
             spares: Spares::default(),
             progress: Arc::default(),
         }
+    }
+
+    /// The same with places on disk in the data directory `directory`: for what waits, one of its own for each receiver
+    /// and key, so that what was meant for one is never sent to another, and one for the journal.
+    pub fn keep_below(mut self, directory: &Path) -> Self {
+        self.platform.otlp.spool = Some(directory.join("spool").join(self.platform.receiver()));
+        self.platform.otlp.journal = Some(directory.join("journal"));
+        self
     }
 
     /// Bytes that have neither arrived nor gone to disk.
@@ -103,6 +131,11 @@ impl Otlp {
         has_room
     }
 
+    /// Whether the platform gets this trace.
+    fn takes(&self, trace: TraceId) -> bool {
+        switch::is_in_share(trace, self.platform.share)
+    }
+
     #[inline]
     fn pushed(&mut self) {
         self.spans += 1;
@@ -111,11 +144,32 @@ impl Otlp {
         }
     }
 
-    /// OTLP's traces have no place for a score or metric but a span that carries it.
+    /// Takes a score or metric to where the platform has a place for it. OTLP's traces have none but a span that carries it.
     fn push_record(&mut self, record: &Record) {
-        if self.has_room_for(1) {
-            self.encoder.push_record(record);
-            self.pushed();
+        let trace = target(record).trace_id;
+        if trace.is_some_and(|trace| !self.takes(trace)) || !self.has_room_for(1) {
+            return;
+        }
+        let records = self.platform.records.as_ref();
+        match records.and_then(|records| (records.put)(record, &self.resource)) {
+            Some(posted) => self.records.put(trace, posted),
+            None => {
+                self.encoder.push_record(record);
+                self.pushed();
+            }
+        }
+    }
+
+    /// Posts what is here: spans, and then the scores and metrics whose traces have ended, or `all`.
+    fn send_everything(&mut self, all: bool) {
+        self.since = None;
+        self.send();
+        let Some(records) = &self.platform.records else { return };
+        for records::Request { url, body, records } in self.records.take(records, all) {
+            match &self.outbox {
+                Some(outbox) => outbox.post_records(url.into(), body.into(), records as u64),
+                None => self.progress.update(|counts| counts.dropped += records as u64),
+            }
         }
     }
 
@@ -123,47 +177,91 @@ impl Otlp {
         if self.spans == 0 {
             return;
         }
-        self.since = None;
         let spans = mem::take(&mut self.spans);
+        if let Some(why) = self.encoder.unfit() {
+            let name = self.platform.name;
+            say_once(&format!(
+                "destination {name}: {why}; what does not fit is left out there, and other destinations have it"
+            ));
+        }
         let spare = self.spares.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let bytes = match spare {
             Some(spare) => self.encoder.take_for(spare),
             None => self.encoder.take(),
         };
+        let (content, bytes) = encoded(self.platform.otlp.encoding, bytes);
         let bytes = bytes::Bytes::from_owner(Bytes { bytes, spares: Arc::clone(&self.spares) });
         match &self.outbox {
-            Some(outbox) => outbox.post(&self.url, Content::Protobuf, bytes, spans),
+            Some(outbox) => outbox.post(&self.url, content, bytes, spans),
             None => self.progress.update(|counts| counts.dropped += spans),
         }
     }
 }
 
-/// The body of a request with what a process had recorded that was killed.
-fn encode(resource: &Resource, batch: &Batch) -> Vec<u8> {
-    let mut encoder = Encoder::new(resource);
-    for span in &batch.spans {
+/// The requests with what a process had recorded that was killed: spans, and then what is posted by itself.
+fn requests(platform: &Platform, resource: &Resource, batch: &Batch) -> Vec<Body> {
+    let (ours, otlp) = (platform.resource(resource), &platform.otlp);
+    let takes = |trace: TraceId| switch::is_in_share(trace, platform.share);
+    let mut encoder = Encoder::in_dialect(&ours, otlp.dialect, &platform.extras);
+    let (mut spans, mut waiting) = (0, records::Waiting::default());
+    for span in batch.spans.iter().filter(|span| takes(span.trace_id)) {
         // When an interrupted one ended nobody knows, and receivers cannot do without.
         let end = span.end.unwrap_or(span.start);
         encoder.push(&Span { end: Some(end), ..span.clone() });
+        spans += 1;
     }
-    batch.records.iter().for_each(|record| encoder.push_record(record));
-    encoder.take()
+    for record in batch.records.iter().filter(|record| target(record).trace_id.is_none_or(takes)) {
+        match platform.records.as_ref().and_then(|records| (records.put)(record, &ours)) {
+            Some(posted) => waiting.put(None, posted),
+            None => {
+                encoder.push_record(record);
+                spans += 1;
+            }
+        }
+    }
+    let (content, bytes) = encoded(otlp.encoding, encoder.take());
+    let of_spans = Body { url: otlp.url.as_str().into(), content, bytes: bytes.into(), spans };
+    let of_records = platform.records.iter().flat_map(|records| waiting.take(records, true));
+    let of_records = of_records.map(|records::Request { url, body, records }| Body {
+        url: url.into(),
+        content: Content::Records,
+        bytes: body.into(),
+        spans: records as u64,
+    });
+    [of_spans].into_iter().chain(of_records).filter(|body| body.spans > 0).collect()
+}
+
+/// A body of ours in the encoding that is wanted.
+fn encoded(encoding: Encoding, body: Vec<u8>) -> (Content, Vec<u8>) {
+    match (encoding == Encoding::Json).then(|| observe_wire::to_json(&body)) {
+        Some(Ok(json)) => (Content::OtlpJson, json),
+        _ => (Content::Protobuf, body),
+    }
+}
+
+/// What a score or metric is about.
+fn target(record: &Record) -> &Target {
+    match record {
+        Record::Score(score) => &score.target,
+        Record::Metric(metric) => &metric.target,
+    }
 }
 
 impl Destination for Otlp {
     fn name(&self) -> &str {
-        "otlp"
+        self.platform.name
     }
 
     fn begin(&mut self, resource: &Resource) {
-        self.encoder = Encoder::new(resource);
-        let OtlpSettings { headers, timeout, gzip, spool, .. } = self.settings.clone();
+        self.resource = self.platform.resource(resource);
+        let OtlpSettings { headers, timeout, gzip, spool, dialect, .. } = self.platform.otlp.clone();
+        self.encoder = Encoder::in_dialect(&self.resource, dialect, &self.platform.extras);
+        let page = self.page.clone().zip(self.platform.page.clone());
+        let platform = self.platform.clone();
         let left = self.journal().map(|root| Left {
             root,
             name: self.journal_name(),
-            url: Arc::clone(&self.url),
-            content: Content::Protobuf,
-            encode,
+            requests: Arc::new(move |resource, batch| requests(&platform, resource, batch)),
         });
         let settings = Settings {
             name: self.name().to_owned(),
@@ -172,38 +270,48 @@ impl Destination for Otlp {
             gzip,
             spool: spool.map(SpoolSettings::new),
             left,
+            lookup: self.platform.lookup.clone(),
+            page: page.filter(|(page, _)| !page.is_known()),
         };
         self.outbox = Some(Outbox::start(settings, &self.progress));
     }
 
     fn journal(&self) -> Option<PathBuf> {
         // What is found there goes the way of what could not be sent.
-        self.settings.spool.as_ref().and(self.settings.journal.clone())
+        self.platform.otlp.spool.as_ref().and(self.platform.otlp.journal.clone())
     }
 
     fn journal_name(&self) -> String {
-        self.settings.receiver()
+        self.platform.receiver()
     }
 
     fn taken(&self) -> u64 {
-        self.progress.get().accepted + self.spans
+        self.progress.get().accepted + self.spans + self.records.len()
+    }
+
+    fn trace_page(&self) -> Option<TracePage> {
+        self.page.clone()
     }
 
     fn for_child(&self) -> Option<Box<dyn Destination>> {
-        Some(Box::new(Self::new(self.settings.clone())))
+        Some(Box::new(Self::new(self.platform.clone())))
     }
 
     fn record(&mut self, span: &Span<'_>) {
         // A receiver that knows no running spans would show one without an end.
-        if span.end.is_some() && self.has_room_for(1) {
+        if span.end.is_some() && self.takes(span.trace_id) && self.has_room_for(1) {
             self.encoder.push(span);
             self.pushed();
         }
     }
 
     fn record_plain(&mut self, spans: &[Plain<'_>]) {
-        if self.has_room_for(spans.len()) {
-            for span in spans {
+        if !self.has_room_for(spans.len()) {
+            return;
+        }
+        let takes_all = self.platform.share >= 1.0;
+        for span in spans {
+            if takes_all || self.takes(span.trace_id()) {
                 self.encoder.push_plain(span);
                 self.pushed();
             }
@@ -218,11 +326,17 @@ impl Destination for Otlp {
         self.push_record(&Record::Metric(metric.clone()));
     }
 
+    fn settle(&mut self, open: &dyn Fn() -> HashSet<TraceId>) {
+        if !self.records.is_empty() {
+            self.records.settle(&open());
+        }
+    }
+
     fn hand_over(&mut self, now: bool) {
-        if self.spans > 0 {
+        if self.spans > 0 || !self.records.is_empty() {
             let since = *self.since.get_or_insert_with(Instant::now);
             if now || since.elapsed() >= GATHER {
-                self.send();
+                self.send_everything(false);
             }
         }
         if now && let Some(outbox) = &self.outbox {
@@ -236,5 +350,12 @@ impl Destination for Otlp {
 
     fn progress(&self) -> &Arc<Progress> {
         &self.progress
+    }
+}
+
+/// What waits for the end of a trace goes before the process does.
+impl Drop for Otlp {
+    fn drop(&mut self) {
+        self.send_everything(true);
     }
 }

@@ -23,6 +23,12 @@ impl TracePage {
         let _ = self.0.set(address.into());
     }
 
+    /// Whether the address is known by now.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn is_known(&self) -> bool {
+        self.0.get().is_some()
+    }
+
     /// The page of the trace `id`, if it is known by now.
     pub fn of(&self, id: TraceId) -> Option<String> {
         Some(self.0.get()?.replace("{trace_id}", &id.to_string()))

@@ -103,6 +103,8 @@ impl Platform for TraciumSettings {
             gzip: false,
             spool: self.spool.clone().map(SpoolSettings::new),
             left: None,
+            lookup: None,
+            page: None,
         }
     }
 

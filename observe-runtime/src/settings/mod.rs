@@ -6,6 +6,7 @@ mod variables;
 use std::{env, path::PathBuf, time::Duration};
 
 use observe_model::Resource;
+use observe_wire::Dialect;
 
 pub(crate) use parse::environment;
 #[cfg(feature = "otlp")]
@@ -27,6 +28,8 @@ pub struct Settings {
     pub dir: Option<PathBuf>,
     /// The file that the destination `jsonl` appends to; `None` for `spans.jsonl` in that directory.
     pub jsonl: Option<PathBuf>,
+    /// In whose words the destination `otlp` writes spans. Default OpenInference.
+    pub otlp_dialect: Dialect,
     /// Address of the local viewer's pages. Default `http://127.0.0.1:4319`.
     pub viewer: String,
     /// The project that traces are filed under. Default the service, else the program's file name.
@@ -107,6 +110,9 @@ impl Settings {
             destinations: from.text("OBSERVE_DESTINATIONS").map(|names| list(&names)),
             dir: from.text("OBSERVE_DIR").map(PathBuf::from),
             jsonl: from.text("OBSERVE_JSONL").map(PathBuf::from),
+            otlp_dialect: from
+                .parsed("OBSERVE_OTLP_DIALECT", &dialects(), |text| text.parse().ok())
+                .unwrap_or_default(),
             viewer: from.text("OBSERVE_VIEWER").unwrap_or_else(|| VIEWER.to_owned()),
             project: from.text("OBSERVE_PROJECT").or_else(|| attribute(&["openinference.project.name"])),
             service,
@@ -145,6 +151,11 @@ impl Settings {
             environment: self.environment.clone(),
         }
     }
+}
+
+/// The dialects that there are.
+fn dialects() -> String {
+    Dialect::ALL.iter().map(|dialect| dialect.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// The baggage that is read unless told otherwise.

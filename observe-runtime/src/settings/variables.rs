@@ -44,8 +44,8 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "OBSERVE_DESTINATIONS",
         "destinations([\"local\", \"console\"])",
-        "where spans go: `local`, `otlp`, `artanis`, `tracium`, `console`, `jsonl`, `none`, several with commas between",
-        "`local`",
+        "where spans go: `local`, `otlp`, `langfuse`, `interactiveai`, `futureagi`, `phoenix`, `mlflow`, `artanis`, `tracium`, `console`, `jsonl`, `none`, several with commas between",
+        "`local`, and each platform whose keys are set",
     ),
     variable(
         "OBSERVE_DIR",
@@ -58,6 +58,12 @@ pub const VARIABLES: &[Variable] = &[
         "jsonl(\"/var/log/spans.jsonl\")",
         "the file that `jsonl` appends to",
         "`spans.jsonl` in the directory of the local store",
+    ),
+    variable(
+        "OBSERVE_OTLP_DIALECT",
+        "otlp_dialect(Dialect::Langfuse)",
+        "in whose words `otlp` writes spans: `openinference`, `langfuse`, `interactiveai`, `genai`, `genai-legacy`, `futureagi`",
+        "`openinference`",
     ),
     variable(
         "OBSERVE_VIEWER",

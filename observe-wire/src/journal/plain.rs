@@ -101,6 +101,12 @@ fn payload(flags: u8, bytes: &[u8]) -> Option<Payload<'_>> {
 }
 
 impl<'a> Plain<'a> {
+    /// The trace it belongs to.
+    #[inline]
+    pub fn trace_id(&self) -> TraceId {
+        self.trace_id
+    }
+
     /// The span of `start` and of the end at the head of `end`, of this site and these attributes; `None` if it did not
     /// return, its ids are none, or it has its name, place or version from elsewhere than its site. `to_wall` converts ticks.
     #[inline(always)]

@@ -1,20 +1,33 @@
 //! Where and how to send, as OpenTelemetry's environment variables say it.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
-use observe_model::SpanId;
+use observe_wire::Dialect;
 
 use crate::{
     report::say_once,
     settings::{percent_decoded, var},
 };
 
-/// Settings of the `otlp` destination.
+/// How spans are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Encoding {
+    /// `application/x-protobuf`, which every receiver takes.
+    #[default]
+    Protobuf,
+    /// `application/json`.
+    Json,
+}
+
+/// Settings of the `otlp` destination: any receiver of OTLP over HTTP.
 ///
 /// Source: <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>.
+///
+/// ```
+/// use observe_runtime::destination::{Encoding, Otlp, OtlpSettings};
+/// let settings = OtlpSettings { encoding: Encoding::Json, ..OtlpSettings::new("http://localhost:4318/v1/traces") };
+/// let destination = Otlp::new(settings); // for `observe::builder().destination(..)`
+/// ```
 #[derive(Debug, Clone)]
 pub struct OtlpSettings {
     /// Where requests go, the path included.
@@ -25,6 +38,10 @@ pub struct OtlpSettings {
     pub timeout: Duration,
     /// Whether bodies are compressed with gzip: about a tenth of the bytes, for several times the processor time.
     pub gzip: bool,
+    /// How spans are written.
+    pub encoding: Encoding,
+    /// In whose words they are written.
+    pub dialect: Dialect,
     /// Where requests wait while the receiver is away or too slow: at most 256 MiB, for a week. `None` keeps nothing on disk:
     /// after about a minute they are lost, and counted.
     pub spool: Option<PathBuf>,
@@ -34,14 +51,16 @@ pub struct OtlpSettings {
 }
 
 impl OtlpSettings {
-    /// Sends to `url`, which is used as given, without headers, with a time limit of 10 seconds, without compression and without a place
-    /// on disk.
+    /// Sends to `url`, which is used as given, without headers, with a time limit of 10 seconds, as protobuf without
+    /// compression, in the words of OpenInference, and without a place on disk.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
             headers: Vec::new(),
             timeout: Duration::from_secs(10),
             gzip: false,
+            encoding: Encoding::default(),
+            dialect: Dialect::default(),
             spool: None,
             journal: None,
         }
@@ -49,12 +68,25 @@ impl OtlpSettings {
 
     /// Reads `OTEL_EXPORTER_OTLP_ENDPOINT` (`/v1/traces` is appended; default `http://localhost:4318`),
     /// `OTEL_EXPORTER_OTLP_HEADERS` (`key=value,..`, values percent-encoded), `OTEL_EXPORTER_OTLP_TIMEOUT` (in
-    /// milliseconds) and `OTEL_EXPORTER_OTLP_COMPRESSION` (`gzip` or `none`). Of each, the form with `TRACES` in its name
-    /// wins; its endpoint is used exactly as given.
-    pub fn from_env() -> Self {
+    /// milliseconds), `OTEL_EXPORTER_OTLP_COMPRESSION` (`gzip` or `none`) and `OTEL_EXPORTER_OTLP_PROTOCOL`
+    /// (`http/protobuf` or `http/json`). Of each, the form with `TRACES` in its name wins; its endpoint is used exactly as
+    /// given.
+    ///
+    /// # Errors
+    /// What to set instead, if the protocol is `grpc`: a receiver of that would not understand a word.
+    pub fn from_env() -> Result<Self, String> {
+        Self::read(var)
+    }
+
+    /// [`OtlpSettings::from_env`] with `var` for the environment.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read(var: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let either = |end: &str| {
-            var(&format!("OTEL_EXPORTER_OTLP_TRACES_{end}"))
-                .or_else(|| var(&format!("OTEL_EXPORTER_OTLP_{end}")))
+            let specific = format!("OTEL_EXPORTER_OTLP_TRACES_{end}");
+            let general = format!("OTEL_EXPORTER_OTLP_{end}");
+            var(&specific).map(|text| (specific, text)).or_else(|| Some((general.clone(), var(&general)?)))
         };
         let url = var("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT").unwrap_or_else(|| {
             let base =
@@ -62,44 +94,45 @@ impl OtlpSettings {
             format!("{}/v1/traces", base.trim_end_matches('/'))
         });
         let mut settings = Self::new(url);
-        if let Some(text) = either("HEADERS") {
+        if let Some((_, text)) = either("HEADERS") {
             settings.headers = headers(&text);
         }
-        if let Some(text) = either("TIMEOUT") {
-            match text.parse() {
+        let ignored = |name: &str, text: &str, expected: &str| {
+            say_once(&format!("{name}={text} is ignored: expected {expected}"));
+        };
+        if let Some((name, text)) = either("TIMEOUT") {
+            match text.trim().parse() {
                 Ok(millis) => settings.timeout = Duration::from_millis(millis),
-                Err(_) => {
-                    say_once(&format!("OTEL_EXPORTER_OTLP_TIMEOUT={text} is ignored: expected milliseconds"))
+                Err(_) => ignored(&name, &text, "milliseconds"),
+            }
+        }
+        match either("COMPRESSION") {
+            None => {}
+            Some((name, text)) => match text.trim() {
+                "none" => {}
+                "gzip" => settings.gzip = true,
+                _ => ignored(&name, &text, "gzip or none"),
+            },
+        }
+        match either("PROTOCOL") {
+            None => {}
+            Some((name, text)) => match text.trim() {
+                "http/protobuf" => {}
+                "http/json" => settings.encoding = Encoding::Json,
+                "grpc" => {
+                    return Err(format!(
+                        "{name}=grpc is not spoken here: set it to http/protobuf, and OTEL_EXPORTER_OTLP_ENDPOINT to where the receiver takes HTTP, mostly port 4318"
+                    ));
                 }
-            }
+                _ => ignored(&name, &text, "http/protobuf or http/json"),
+            },
         }
-        match either("COMPRESSION").as_deref() {
-            None | Some("none") => {}
-            Some("gzip") => settings.gzip = true,
-            Some(text) => {
-                say_once(&format!("OTEL_EXPORTER_OTLP_COMPRESSION={text} is ignored: expected gzip or none"));
-            }
-        }
-        settings
-    }
-
-    /// The same with places on disk in the data directory `directory`: for what waits, one of its own for each receiver
-    /// and key, so that what was meant for one is never sent to another, and one for the journal.
-    pub fn keep_below(mut self, directory: &Path) -> Self {
-        self.spool = Some(directory.join("spool").join(self.receiver()));
-        self.journal = Some(directory.join("journal"));
-        self
-    }
-
-    /// A name for the receiver and the key.
-    pub(super) fn receiver(&self) -> String {
-        let receiver = SpanId::from_seed(format!("{} {:?}", self.url, self.headers));
-        format!("otlp-{receiver}")
+        Ok(settings)
     }
 }
 
 /// `key=value` pairs with commas between, values percent-encoded. What is no pair is left out, unseen: it may be secret.
-fn headers(text: &str) -> Vec<(String, String)> {
+pub(in crate::destination) fn headers(text: &str) -> Vec<(String, String)> {
     let pairs = text.split(',').filter_map(|pair| pair.split_once('='));
     pairs.map(|(key, value)| (key.trim().to_owned(), percent_decoded(value.trim()))).collect()
 }
@@ -113,5 +146,55 @@ mod tests {
         let expected = [("authorization", "Basic a=b"), ("x-key", "100%"), ("y", "%zz")];
         let expected: Vec<_> = expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
         assert_eq!(headers("authorization=Basic%20a=b, x-key=100%25 ,no pair,y=%zz"), expected);
+    }
+
+    fn read(set: &[(&str, &str)]) -> Result<OtlpSettings, String> {
+        OtlpSettings::read(|name| set.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn the_form_for_traces_wins_and_its_endpoint_is_used_as_given() {
+        let plain = read(&[]).unwrap();
+        assert_eq!(
+            (plain.url.as_str(), plain.encoding),
+            ("http://localhost:4318/v1/traces", Encoding::Protobuf)
+        );
+        let general = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318/"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "a=1"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "2500"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ];
+        let settings = read(&general).unwrap();
+        assert_eq!(settings.url, "http://c:4318/v1/traces");
+        assert_eq!(settings.headers, [("a".to_owned(), "1".to_owned())]);
+        let rest = (settings.timeout, settings.gzip, settings.encoding);
+        assert_eq!(rest, (Duration::from_millis(2500), true, Encoding::Json));
+        let for_traces = [
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://t/here"),
+            ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "b=2"),
+            ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "1"),
+            ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "none"),
+            ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf"),
+        ];
+        let settings = read(&[general, for_traces].concat()).unwrap();
+        assert_eq!(settings.url, "http://t/here");
+        assert_eq!(settings.headers, [("b".to_owned(), "2".to_owned())]);
+        let rest = (settings.timeout, settings.gzip, settings.encoding);
+        assert_eq!(rest, (Duration::from_millis(1), false, Encoding::Protobuf));
+    }
+
+    #[test]
+    fn grpc_is_refused_with_what_to_set_instead() {
+        for name in ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] {
+            let error = read(&[(name, "grpc")]).unwrap_err();
+            assert!(
+                error.starts_with(name) && error.contains("http/protobuf") && error.contains("4318"),
+                "{error}"
+            );
+        }
+        // A word that means nothing is no reason to send nothing.
+        assert!(read(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/xml")]).is_ok());
     }
 }

@@ -1,0 +1,176 @@
+//! The platforms that take OTLP: what tells each from any other receiver, as data. [`Otlp`](super::Otlp) sends to all of them.
+
+mod futureagi;
+mod interactiveai;
+mod langfuse;
+mod mlflow;
+mod phoenix;
+
+pub use futureagi::FutureAgi;
+pub use interactiveai::InteractiveAi;
+pub use langfuse::Langfuse;
+pub use mlflow::{Experiment, Mlflow};
+pub use phoenix::Phoenix;
+
+use super::{OtlpSettings, otlp::Records};
+use crate::{delivery::Lookup, report::say_once, settings};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use observe_model::{Resource, SpanId};
+use observe_wire::Extras;
+
+/// Where and how [`Otlp`](super::Otlp) sends: made of [`OtlpSettings`] for any receiver, or of a platform's own settings,
+/// such as [`Langfuse`].
+#[derive(Debug, Clone)]
+pub struct Platform {
+    /// The destination's name.
+    pub(super) name: &'static str,
+    pub(super) otlp: OtlpSettings,
+    /// Said of the process beside what the dialect says.
+    pub(super) extras: Extras,
+    /// What the platform's own variables say of the process, for this platform alone.
+    pub(super) process: Process,
+    /// Share of traces that is sent, 0 to 1.
+    pub(super) share: f64,
+    /// What `{names}` in addresses and headers stand for.
+    pub(super) lookup: Option<Lookup>,
+    /// The page of a trace: `{trace_id}`, and names that are looked up.
+    pub(super) page: Option<String>,
+    /// Where scores and metrics are posted; `None` sends them as spans.
+    pub(super) records: Option<Records>,
+}
+
+/// What is said of a process, where it is not what our own settings say.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Process {
+    pub(super) project: Option<String>,
+    pub(super) release: Option<String>,
+    pub(super) environment: Option<String>,
+}
+
+impl Platform {
+    /// A platform called `name` that is sent to as `otlp` says, and has no peculiarities.
+    fn new(name: &'static str, otlp: OtlpSettings) -> Self {
+        Self {
+            name,
+            otlp,
+            extras: Extras::default(),
+            process: Process::default(),
+            share: 1.0,
+            lookup: None,
+            page: None,
+            records: None,
+        }
+    }
+
+    /// A name for the receiver and the key.
+    pub(super) fn receiver(&self) -> String {
+        let OtlpSettings { url, headers, .. } = &self.otlp;
+        format!("{}-{}", self.name, SpanId::from_seed(format!("{url} {headers:?}")))
+    }
+
+    /// The process, as this platform is told of it.
+    pub(super) fn resource(&self, ours: &Resource) -> Resource {
+        let Process { project, release, environment } = self.process.clone();
+        let service = if ours.service == ours.project { project.clone() } else { None };
+        Resource {
+            project: project.unwrap_or_else(|| ours.project.clone()),
+            service: service.unwrap_or_else(|| ours.service.clone()),
+            release: release.or_else(|| ours.release.clone()),
+            environment: environment.or_else(|| ours.environment.clone()),
+        }
+    }
+}
+
+impl From<OtlpSettings> for Platform {
+    fn from(otlp: OtlpSettings) -> Self {
+        Self::new("otlp", otlp)
+    }
+}
+
+/// Where the settings of a platform are read from: gives a variable's value if it is set and not empty.
+struct Variables<'a>(&'a dyn Fn(&str) -> Option<String>);
+
+impl Variables<'_> {
+    fn get(&self, name: &str) -> Option<String> {
+        Some((self.0)(name)?.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    /// The first of several variables that is set.
+    fn first(&self, names: &[&str]) -> Option<String> {
+        names.iter().find_map(|name| self.get(name))
+    }
+
+    /// A variable that must be set.
+    fn needed(&self, name: &str, meaning: &str) -> Result<String, String> {
+        self.get(name).ok_or_else(|| format!("{name} is not set: it is {meaning}"))
+    }
+
+    /// The variable's value, if `parse` can read it; else that is said.
+    fn parsed<T>(&self, name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let text = self.get(name)?;
+        let value = parse(&text);
+        if value.is_none() {
+            say_once(&format!("{name}={text} is ignored: expected {expected}"));
+        }
+        value
+    }
+
+    /// The client of a platform can be switched off, and is then no destination.
+    fn not_off(&self, name: &str) -> Result<(), String> {
+        match self.get(name).filter(|text| text.eq_ignore_ascii_case("false")) {
+            Some(text) => Err(format!("{name}={text} switches it off")),
+            None => Ok(()),
+        }
+    }
+
+    /// A share, 0 to 1.
+    fn share(&self, name: &str) -> Option<f64> {
+        let share = |text: &str| text.parse().ok().filter(|rate| (0.0..=1.0).contains(rate));
+        self.parsed(name, "a number from 0 to 1", share)
+    }
+
+    /// A time in seconds.
+    fn seconds(&self, name: &str) -> Option<std::time::Duration> {
+        let seconds = |text: &str| {
+            let seconds = text.parse().ok()?;
+            std::time::Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero())
+        };
+        self.parsed(name, "seconds", seconds)
+    }
+
+    fn environment(&self, name: &str) -> Option<String> {
+        settings::environment(&self.get(name)?)
+    }
+}
+
+/// A header with user and password.
+fn basic(user: &str, password: &str) -> (String, String) {
+    let credentials = STANDARD.encode(format!("{user}:{password}"));
+    ("authorization".to_owned(), format!("Basic {credentials}"))
+}
+
+fn header(name: &str, value: impl Into<String>) -> (String, String) {
+    (name.to_owned(), value.into())
+}
+
+/// An address without the slashes at its end.
+fn trimmed(url: &str) -> &str {
+    url.trim_end_matches('/')
+}
+
+/// `text` as a part of an address: everything but letters, digits and `-._~` percent-encoded.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte))
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests;
