@@ -283,6 +283,58 @@ fn a_tool_and_a_retrieval_are_read() {
     assert_eq!((span.span_type, payloads(&span)), (SpanType::Retriever, [json!("paris"), documents]));
 }
 
+#[test]
+fn an_evaluation_of_others_is_a_score_of_its_span() {
+    let event = |said: Value| json!({"timeUnixNano": "15", "name": "gen_ai.evaluation.result", "attributes": attributes::attributes(said)});
+    let events = [
+        event(json!({
+            "gen_ai.evaluation.name": "Relevance", "gen_ai.evaluation.score.value": 4, "gen_ai.evaluation.score.label": "pass",
+            "gen_ai.evaluation.explanation": "on topic", "gen_ai.response.id": "r1",
+        })),
+        event(json!({"gen_ai.evaluation.name": "Tone", "gen_ai.evaluation.score.label": "kind"})),
+        event(json!({"gen_ai.evaluation.name": "says nothing"})),
+    ];
+    let span = json!({
+        "traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "00f067aa0ba902b7", "name": "chat", "events": events,
+        "attributes": attributes::attributes(json!({"gen_ai.conversation.id": "conv"})),
+    });
+    let request = json!({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]});
+    let read = attributes::read_all(&request).remove(0);
+    let [Record::Score(relevance), Record::Score(tone)] = &read.records[..] else {
+        panic!("{:?}", read.records)
+    };
+    assert_eq!((&*relevance.name, &relevance.value, relevance.at), ("Relevance", &4.0.into(), Timestamp(15)));
+    assert_eq!(relevance.comment.as_deref(), Some("on topic"));
+    let metadata = json!({"gen_ai.evaluation.score.label": "pass", "gen_ai.response.id": "r1"});
+    assert_eq!(relevance.metadata, object(metadata));
+    let span = &read.spans[0];
+    let target =
+        Target { trace_id: Some(span.trace_id), span_id: Some(span.span_id), session: Some("conv".into()) };
+    assert_eq!((&tone.target, &tone.value, tone.metadata.len()), (&target, &"kind".into(), 0));
+    assert_ne!(relevance.id, tone.id);
+    assert_eq!(span.details.as_ref().unwrap().events.len(), 1, "what is no score stays an event");
+    assert_eq!(attributes::read_all(&request).remove(0), read, "sent again it is the same");
+}
+
+#[test]
+fn openinferences_messages_are_read() {
+    let mut said = json!({
+        "openinference.span.kind": "LLM",
+        "llm.input_messages.0.message.role": "user",
+        "llm.input_messages.0.message.contents.0.message_content.type": "text",
+        "llm.input_messages.0.message.contents.0.message_content.text": "Why?",
+        "llm.output_messages.0.message.role": "assistant",
+    });
+    let asked = json!([{"role": "user", "contents": [{"type": "text", "text": "Why?"}]}]);
+    let answered = json!([{"role": "assistant"}]);
+    let span = read(said.clone());
+    assert_eq!((payloads(&span), span.metadata.len()), ([asked.clone(), answered.clone()], 0));
+    said["input.value"] = "Why?".into();
+    let span = read(said);
+    assert_eq!(payloads(&span), [json!("Why?"), answered]);
+    assert_eq!(json!(span.metadata), json!({"llm.input_messages": asked}));
+}
+
 /// What OpenLLMetry (`traceloop-sdk`) says of a call, and of the workflow around it.
 #[test]
 fn openllmetry_is_read() {

@@ -277,6 +277,10 @@ pub(crate) fn read(draft: &mut Draft<'_>, a: &mut Attributes<'_>) -> Result<(), 
     if span.output.is_none() {
         span.output = payload::read(a, "output.mime_type", &["output.value"], looks_nested)?;
     }
+    if a.has_any("llm.") {
+        payload::read_flat(a, "llm.input_messages", &mut span.input, span.metadata.to_mut())?;
+        payload::read_flat(a, "llm.output_messages", &mut span.output, span.metadata.to_mut())?;
+    }
     if span.usage.is_unknown() {
         span.usage = usage(a);
     }

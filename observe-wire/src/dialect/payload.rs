@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use observe_model::Metadata;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
@@ -62,6 +63,21 @@ pub(crate) fn read(
         return Ok(Some(Cow::Owned(text)));
     }
     Ok(Some(Cow::Owned(Value::String(text).to_string())))
+}
+
+/// A list that stands under `key` with one attribute for each leaf: it is the payload if there is no other, else metadata.
+pub(crate) fn read_flat(
+    a: &mut Attributes<'_>,
+    key: &str,
+    payload: &mut Option<Cow<'static, str>>,
+    metadata: &mut Metadata,
+) -> Result<(), Unreadable> {
+    let Some(list) = a.list(&format!("{key}."))? else { return Ok(()) };
+    match payload {
+        None => *payload = Some(Cow::Owned(list.to_string())),
+        Some(_) => _ = metadata.entry(key).or_insert(list),
+    }
+    Ok(())
 }
 
 /// Whether `text` begins as an object or array does.

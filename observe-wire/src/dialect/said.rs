@@ -5,6 +5,7 @@ use observe_model::{
     Details, Event, Failure, Link, Record, Score, ScoreValue, Span, SpanId, SpanType, Status, Target,
     Timestamp, TraceId,
 };
+use serde_json::Value;
 
 use super::{Dialect, futureagi, genai, own::json};
 use crate::otlp::{
@@ -19,6 +20,9 @@ use crate::otlp::{
 /// `Span.events` and `Span.links`.
 const EVENTS: u8 = 11;
 const LINKS: u8 = 13;
+
+/// The event that the GenAI conventions have for a score.
+pub(crate) const EVALUATION: &str = "gen_ai.evaluation.result";
 
 /// What a failure's sources travel under, also if it has none: by this it is told from the event that only repeats the status.
 const SOURCES: &str = "observe.exception.sources";
@@ -199,4 +203,51 @@ pub(crate) fn label(value: &ScoreValue) -> Option<&str> {
 /// The score or metric that a span carries, if it does.
 pub(crate) fn read_record(attributes: &mut Attributes<'_>) -> Result<Option<Record>, Unreadable> {
     attributes.json_text(RECORD)
+}
+
+/// Takes from a span the scores that its sender says as events of it, as the GenAI conventions have it.
+pub(crate) fn take_evaluations(span: &mut Span<'static>) -> Vec<Record> {
+    let Some(details) = &mut span.details else { return Vec::new() };
+    let target = Target {
+        trace_id: Some(span.trace_id),
+        span_id: Some(span.span_id),
+        session: span.attributes.session.clone(),
+    };
+    let mut scores = Vec::new();
+    details.events.retain(|event| {
+        let Some(score) = evaluation(event) else { return true };
+        // The same when it is sent again.
+        let id = format!("{}.{}.{}", span.trace_id, span.span_id, scores.len());
+        scores.push(Record::Score(Score { id, target: target.clone(), ..score }));
+        false
+    });
+    if details.is_empty() {
+        span.details = None;
+    }
+    scores
+}
+
+const NAME: &str = "gen_ai.evaluation.name";
+const NUMBER: &str = "gen_ai.evaluation.score.value";
+const LABEL: &str = "gen_ai.evaluation.score.label";
+const EXPLANATION: &str = "gen_ai.evaluation.explanation";
+
+fn evaluation(event: &Event) -> Option<Score> {
+    let said = Some(&event.attributes).filter(|_| event.name == EVALUATION)?;
+    let text = |key| said.get(key).and_then(Value::as_str).map(str::to_owned);
+    let (taken, value) = match (said.get(NUMBER).and_then(Value::as_f64), text(LABEL)) {
+        (Some(number), _) => (NUMBER, ScoreValue::Numeric(number)),
+        (None, Some(label)) => (LABEL, ScoreValue::Categorical(label)),
+        (None, None) => return None,
+    };
+    let mut metadata = said.clone();
+    metadata.retain(|key, _| ![NAME, taken, EXPLANATION].contains(&key.as_str()));
+    Some(Score {
+        name: text(NAME)?,
+        value,
+        at: event.at,
+        comment: text(EXPLANATION),
+        metadata,
+        ..Score::default()
+    })
 }

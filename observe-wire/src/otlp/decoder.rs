@@ -180,7 +180,10 @@ impl Decoder<'_> {
                 return Err(DecodeError::TooManySpans { limit: self.limits.spans });
             }
             let reason = match span(message, &mut self.budget, sender) {
-                Ok(Message::Span(span)) => {
+                Ok(Message::Span(mut span)) => {
+                    if !sender.is_ours {
+                        found.records.extend(said::take_evaluations(&mut span));
+                    }
                     found.spans.push(*span);
                     continue;
                 }

@@ -19,7 +19,7 @@ use super::{
     Dialect, openinference,
     own::{self, object},
     payload::{self, looks_nested},
-    said::{label, put_event},
+    said::{EVALUATION, label, put_event},
 };
 use crate::otlp::protobuf::{
     EVENT_ATTRIBUTES as EVENT, SPAN_ATTRIBUTES as SPAN, key, put_any_attribute, put_double, put_int, put_text,
@@ -303,7 +303,7 @@ fn is_attribute(value: &Value) -> bool {
 
 /// Appends a score as the conventions' event.
 pub(super) fn put_evaluation(out: &mut Vec<u8>, score: &Score) {
-    put_event(out, score.at, "gen_ai.evaluation.result", |out| {
+    put_event(out, score.at, EVALUATION, |out| {
         put_text(out, key!(EVENT, "gen_ai.evaluation.name"), score.name.as_bytes());
         if let ScoreValue::Numeric(number) = &score.value {
             put_double(out, key!(EVENT, "gen_ai.evaluation.score.value"), *number);

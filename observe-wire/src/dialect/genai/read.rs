@@ -87,27 +87,13 @@ fn json_or_text(text: String) -> Cow<'static, str> {
     Cow::Owned(if is_json(&text) { text } else { Value::String(text).to_string() })
 }
 
-/// Messages in one attribute for each of their fields: input and output where nothing else is, else metadata.
+/// Messages in one attribute for each of their fields.
 fn read_flat_messages(span: &mut Span<'static>, a: &mut Attributes<'_>) -> Result<(), Unreadable> {
     for key in ["gen_ai.input.messages", "gen_ai.prompt"] {
-        keep(&mut span.input, span.metadata.to_mut(), key, a)?;
+        payload::read_flat(a, key, &mut span.input, span.metadata.to_mut())?;
     }
     for key in ["gen_ai.output.messages", "gen_ai.completion"] {
-        keep(&mut span.output, span.metadata.to_mut(), key, a)?;
-    }
-    Ok(())
-}
-
-fn keep(
-    payload: &mut Option<Cow<'static, str>>,
-    metadata: &mut observe_model::Metadata,
-    key: &str,
-    a: &mut Attributes<'_>,
-) -> Result<(), Unreadable> {
-    let Some(messages) = a.list(&format!("{key}."))? else { return Ok(()) };
-    match payload {
-        None => *payload = Some(Cow::Owned(messages.to_string())),
-        Some(_) => _ = metadata.entry(key).or_insert(messages),
+        payload::read_flat(a, key, &mut span.output, span.metadata.to_mut())?;
     }
     Ok(())
 }

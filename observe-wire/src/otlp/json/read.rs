@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// Reads the body of an OTLP/HTTP export request in JSON, within `limits`: what [`decode`](crate::decode) gives for the
+/// Reads the body of an OTLP/HTTP export request in JSON, within `limits`: what [`decode`] gives for the
 /// same request in protobuf.
 ///
 /// Read beyond what the specification demands: enums by their names, 64-bit integers as numbers, and halves of surrogate
