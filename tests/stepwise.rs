@@ -8,7 +8,7 @@ use std::{
     env,
     net::{SocketAddr, TcpListener},
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -338,10 +338,33 @@ fn child(variables: &[(&str, &str)]) -> String {
 /// What the child does; in the parent's run of the test list, nothing.
 #[test]
 fn role() {
-    if env::var_os("ROLE").is_some() {
-        let _observe = observe::init();
-        observe::span("root").input(1).sync_scope(|| ());
+    let role = env::var("ROLE").unwrap_or_default();
+    if role.is_empty() {
+        return;
     }
+    let _observe = observe::init();
+    observe::span("root").input(1).sync_scope(|| {
+        if role == "waits" {
+            observe::span("step").sync_scope(|| ());
+            std::io::stdin().read_line(&mut String::new()).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_trace_is_seen_while_it_runs() {
+    let (recorder, directory) = (Recorder::start(), tempfile::tempdir().unwrap());
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", "role", "--nocapture"]).env("ROLE", "waits").stdin(Stdio::piped());
+    command.env("OBSERVE_DESTINATIONS", "artanis").env("OBSERVE_DIR", directory.path());
+    let mut child =
+        command.env("ARTANIS_API_KEY", "key").env("ARTANIS_BASE_URL", recorder.url()).spawn().unwrap();
+    let shown = recorder.wait_for(3, |_| true);
+    assert_eq!(tells(&shown), ["running", "input", "state step"]);
+    // It ends when its input does.
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+    assert_eq!(tells(&recorder.requests()), ["running", "input", "state step", "output", "completed"]);
 }
 
 #[test]
