@@ -9,12 +9,13 @@ page=../docs/PERFORMANCE.md
 table=$(mktemp)
 trap 'rm -f "$table"' EXIT
 
-# put NAME COMMAND..: what the command prints, between `<!-- NAME -->` and `<!-- /NAME -->`.
+# put NAME COMMAND..: what the command prints, and when and where, between `<!-- NAME -->` and `<!-- /NAME -->`.
 put() {
     local name=$1
     shift
     echo "== $name" >&2
     "$@" >"$table"
+    printf '\n%s\n' "$(machine)" >>"$table"
     python3 - "$page" "$name" "$table" <<'EOF'
 import pathlib, sys
 page, name, table = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3]).read_text()
@@ -29,12 +30,11 @@ EOF
 machine() {
     local model
     model=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)
-    echo "Measured on $(date -u +%F) at $(git rev-parse --short HEAD): $(nproc) virtual cores shared with other work," \
-        "${model:-processor unknown}, $(uname -s), $(rustc --version | cut -d' ' -f1,2)."
+    echo "*$(date -u +%F) at $(git rev-parse --short HEAD): $(nproc) virtual cores shared with other work," \
+        "${model:-processor unknown}, $(uname -s), $(rustc --version | cut -d' ' -f1,2).*"
 }
 
 [ $# -gt 0 ] || set -- instructions times sending starting compile_time limits
-put machine machine
 for name in "$@"; do
     case $name in
     instructions) put instructions ./instructions.py --peers ;;
