@@ -71,6 +71,7 @@ def environment(case):
         env["OBSERVE_SAMPLE_RATE"] = "0"
     if case == "observe_local":
         env["OBSERVE_DESTINATIONS"] = "local"
+    if case in ("observe_local", "observe_otlp"):
         env["OBSERVE_DIR"] = tempfile.mkdtemp(dir=SCRATCH.name)
     return env
 

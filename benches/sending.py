@@ -56,7 +56,9 @@ def report(programs, spans, rate, delay, cases):
         run = send(programs, case, spans, rate, delay)
         # Only Observe counts what it drops: then every span is known to have arrived or not.
         dropped = f"{run['dropped']:,}" if case == "observe_otlp" else "not counted"
-        if case == "observe_otlp" and (unknown := spans - run["spans"] - run["dropped"]):
+        if run["on_disk"]:
+            dropped += f", and {run['on_disk']:,} on disk for the next process"
+        if case == "observe_otlp" and (unknown := spans - run["spans"] - run["dropped"] - run["on_disk"]):
             dropped += f", and {unknown:,} unaccounted for ✗"
         print(f"the receiver took {run['sink_ns'] / max(run['spans'], 1):.0f} ns of processor time per span", file=sys.stderr)
         rows.append(

@@ -69,6 +69,12 @@ fn role() {
     };
     match role.as_str() {
         "record" => thread::scope(|scope| (1..=2).for_each(|n| drop(scope.spawn(move || record(n))))),
+        "flush" => thread::scope(|scope| {
+            scope.spawn(|| record(1));
+            loop {
+                observe::flush(PATIENCE);
+            }
+        }),
         "twice" => {
             steps(0..10);
             // The second notes what the first has sent.
@@ -183,7 +189,9 @@ fn a_process_killed_at_any_moment_loses_no_span_that_it_had_not_sent() {
         let after = (random >> 33) as usize % 4_000 + 1;
         let (cured, directory) = (Arc::new(AtomicBool::new(false)), tempfile::tempdir().unwrap());
         let receiver = of_round(round, Arc::clone(&cured));
-        let acknowledged = kill_after(start("record", "otlp", &receiver, directory.path()), after);
+        // Every other time in the middle of a flush.
+        let role = if round / 3 % 2 == 0 { "record" } else { "flush" };
+        let acknowledged = kill_after(start(role, "otlp", &receiver, directory.path()), after);
         assert_eq!(journals(directory.path()), 1);
         cured.store(true, Ordering::SeqCst);
         let numbers: BTreeSet<_> = acknowledged.into_iter().collect();

@@ -65,7 +65,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     match run(case, kind, roots) {
-        Ok(Tally { arrived, dropped }) => {
+        Ok(Tally { arrived, dropped, .. }) => {
             println!("{{\"arrived\": {arrived}, \"dropped\": {dropped}}}");
             ExitCode::SUCCESS
         }

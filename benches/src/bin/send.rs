@@ -45,13 +45,14 @@ impl Visit for Send {
         let (wall, process) = (begun.elapsed(), clock::process() - process);
         let per_span = |time: Duration| time.as_nanos() as f64 / self.spans as f64;
         format!(
-            r#"{{"made_s": {}, "wall_s": {}, "host_ns": {}, "process_ns": {}, "peak_kb": {}, "dropped": {}}}"#,
+            r#"{{"made_s": {}, "wall_s": {}, "host_ns": {}, "process_ns": {}, "peak_kb": {}, "dropped": {}, "on_disk": {}}}"#,
             made.as_secs_f64(),
             wall.as_secs_f64(),
             per_span(host),
             per_span(process),
             peak(),
             tally.dropped,
+            tally.on_disk,
         )
     }
 }

@@ -132,7 +132,7 @@ impl Reporter for Count {
 
 fn flush() -> Tally {
     fastrace::flush();
-    Tally { arrived: ARRIVED.load(Ordering::Relaxed), dropped: 0 }
+    Tally { arrived: ARRIVED.load(Ordering::Relaxed), ..Tally::default() }
 }
 
 /// Sends to `OTEL_EXPORTER_OTLP_ENDPOINT`, with fastrace's own settings.

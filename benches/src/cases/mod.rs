@@ -53,13 +53,15 @@ impl Root for NoRoot {
     }
 }
 
-/// Spans that reached the end of the tracer's way, and spans that it says it dropped.
+/// Spans that reached the end of the tracer's way, and what it says of the others.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tally {
     /// Arrived.
     pub arrived: u64,
     /// Dropped, and counted by the tracer itself.
     pub dropped: u64,
+    /// On disk, for the next process to send.
+    pub on_disk: u64,
 }
 
 /// A tracer that was set up.

@@ -49,7 +49,11 @@ fn flush() -> Tally {
         report.destinations.iter().map(|(_, d)| count(d)).sum::<u64>()
     };
     // Dropped where the journal was full, or where a destination had fallen too far behind.
-    Tally { arrived: of(|d| d.sent), dropped: report.dropped + of(|d| d.dropped) }
+    Tally {
+        arrived: of(|d| d.sent),
+        dropped: report.dropped + of(|d| d.dropped),
+        on_disk: of(|d| d.spooled.saturating_sub(d.replayed)),
+    }
 }
 
 /// A destination that sends to somebody who takes connections and never answers.
@@ -77,7 +81,7 @@ fn record_beside_hung() -> Result<(Guard, Tracer), String> {
             |name| report.destinations.iter().find(|(found, _)| found == name).map(|(_, d)| d.accepted);
         // Without an answer the collector still has much to do.
         if let Some(accepted) = accepted("encode").filter(|accepted| *accepted == progress.get().sent) {
-            return Tally { arrived: accepted, dropped: report.dropped };
+            return Tally { arrived: accepted, dropped: report.dropped, on_disk: 0 };
         }
     };
     Ok((guard, Tracer { room: ROOM, flush: Box::new(flush) }))

@@ -70,7 +70,7 @@ fn counted(sampler: Sampler) -> Result<Tracer, String> {
     install(&provider)?;
     let flush = move || {
         let done = provider.force_flush();
-        Tally { arrived: ARRIVED.load(Ordering::Relaxed), dropped: u64::from(done.is_err()) }
+        Tally { arrived: ARRIVED.load(Ordering::Relaxed), dropped: u64::from(done.is_err()), on_disk: 0 }
     };
     Ok(Tracer { room: 2000, flush: Box::new(flush) })
 }
