@@ -5,6 +5,7 @@ import json
 
 import common
 
+EXPERIMENT = "docs_chat"
 KINDS = {"agent": "AGENT", "span": "CHAIN", "tool": "TOOL", "retriever": "RETRIEVER", "generation": "LLM"}
 STATUS = {"ok": "STATUS_CODE_OK", "error": "STATUS_CODE_ERROR"}
 
@@ -110,13 +111,12 @@ def main():
     command += ["--backend-store-uri", "sqlite:///mlflow.db", "--artifacts-destination", "artifacts"]
     env = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with common.Server(command, f"{server}/health", env):
-        experiment = common.ask("POST", f"{server}/api/2.0/mlflow/experiments/create", {"name": "docs chat"})
-        experiment = experiment["experiment_id"]
         traces = common.run_example(
-            OBSERVE_DESTINATIONS="otlp",
-            OTEL_EXPORTER_OTLP_ENDPOINT=server,
-            OTEL_EXPORTER_OTLP_HEADERS=f"x-mlflow-experiment-id={experiment}",
+            OBSERVE_DESTINATIONS="mlflow", MLFLOW_TRACKING_URI=server, MLFLOW_EXPERIMENT_NAME=EXPERIMENT
         )
+        # The destination has made it.
+        named = f"{server}/api/2.0/mlflow/experiments/get-by-name?experiment_name={EXPERIMENT}"
+        experiment = common.ask("GET", named)["experiment"]["experiment_id"]
 
         def search(**more):
             """Traces of the experiment."""

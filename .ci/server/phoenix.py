@@ -113,7 +113,7 @@ def main():
     }
     with common.Server([common.VENV / "bin" / "phoenix", "serve"], f"{server}/healthz", env):
         traces = common.run_example(
-            OBSERVE_DESTINATIONS="otlp", OTEL_EXPORTER_OTLP_ENDPOINT=server, OBSERVE_PROJECT=PROJECT
+            OBSERVE_DESTINATIONS="phoenix", PHOENIX_COLLECTOR_ENDPOINT=server, PHOENIX_PROJECT_NAME=PROJECT
         )
         expected = {span_id: (span, trace) for trace in traces.values() for span_id, span in trace["spans"].items()}
         listed = f"{server}/v1/projects/{urllib.parse.quote(PROJECT)}/spans?limit={2 * len(expected)}"

@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 import common
 
-PROTOCOLS = {"http/protobuf": "application/x-protobuf"}
+PROTOCOLS = {"http/protobuf": "application/x-protobuf", "http/json": "application/json"}
 COMPRESSIONS = ("none", "gzip")
 IDS = ("traceId", "spanId", "parentSpanId")
 
