@@ -1,7 +1,7 @@
 //! Tracium, both ways. A trace there is the run of an agent: it is created, its spans are posted as they begin and again as
 //! they end, and it is completed or fails.
 //!
-//! An agent without an input, which is how [`Span`]s of `agent(..)` begin, is the trace and nothing else; any other first
+//! An agent without an input, which is how spans of `agent(..)` begin, is the trace and nothing else; any other first
 //! span is the trace and its first span. What was learned of it: its client for Python, 1.5.10, and
 //! <https://docs.tracium.ai>.
 //!
