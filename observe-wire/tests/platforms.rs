@@ -156,7 +156,7 @@ proptest! {
 
 /// Spans of one trace with what Tracium can take.
 fn tracium_trace() -> impl Strategy<Value = Vec<Span<'static>>> {
-    let rest = (any::<bool>(), "[a-zA-Z0-9_.-]{1,20}", proptest::option::of("[a-z]{1,9}"), 0..4_u64);
+    let rest = (any::<bool>(), "[a-zA-Z][a-zA-Z0-9_.-]{0,19}", proptest::option::of("[a-z]{1,9}"), 0..4_u64);
     (trace(), rest).prop_map(|(mut trace, (is_agent, name, session, steps))| {
         let metadata = std::mem::take(&mut trace[0].attributes.to_mut().metadata);
         for (n, span) in trace.iter_mut().enumerate() {
@@ -182,6 +182,7 @@ fn tracium_trace() -> impl Strategy<Value = Vec<Span<'static>>> {
             }
         }
         let root = &mut trace[0];
+        // No other's: a first step of the trace's name is taken for the trace.
         root.name = name.into();
         if is_agent {
             (root.span_type, root.input) = (SpanType::Agent, None);
@@ -265,7 +266,8 @@ fn carried_by_tracium(mut trace: Vec<Span<'static>>) -> Vec<Span<'static>> {
         let output = something(said.output.map(|json| json.to_string().into()).or(root.output));
         let first = &mut trace[0];
         (first.span_id, first.start, first.end, first.usage) = (id, start, end, Usage::default());
-        first.output = output.filter(|_| root.status == Status::Ok);
+        let sorted = |json: Cow<'_, str>| serde_json::from_str::<Value>(&json).unwrap().to_string();
+        first.output = output.filter(|_| root.status == Status::Ok).map(sorted).map(Cow::Owned);
         if let Some(details) = &mut first.details {
             details.tools = None;
         }

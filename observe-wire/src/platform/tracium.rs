@@ -12,7 +12,8 @@
 //!   version, code, states, events, links, prompt, parameters, time to the first token, how errors came about; nanoseconds;
 //! - of usage: which tokens were audio or reasoning;
 //! - of a trace: its input and output apart from its first span's; of one that failed, its summary;
-//! - of an agent that is the trace alone: its id and times; of one that failed, its output, and how it failed;
+//! - of an agent that is the trace alone: its id and times; of one that failed, its output, and how it failed; else the order of the keys in
+//!   its output;
 //! - names of the root apart from the trace's; characters that Tracium does not take in an agent's name, and what is longer
 //!   than it takes; inputs and outputs beyond 100,000 bytes, and long strings in base64.
 
