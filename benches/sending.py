@@ -16,6 +16,7 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 
 import harness
 
@@ -39,6 +40,7 @@ def send(programs, case, spans, rate, delay, **more):
     port = sink.stdout.readline().strip()
     endpoint = {
         "OBSERVE_DESTINATIONS": "otlp",
+        "OBSERVE_DIR": tempfile.mkdtemp(dir=harness.SCRATCH.name),
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}",
         "OTEL_EXPORTER_OTLP_TIMEOUT": "30000",
         **more,

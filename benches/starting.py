@@ -18,7 +18,11 @@ def main():
     """Runs everything and prints the table."""
     programs = harness.build()
     with tempfile.TemporaryDirectory() as directory:
-        otlp = {"OBSERVE_DESTINATIONS": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+        otlp = {
+            "OBSERVE_DESTINATIONS": "otlp",
+            "OBSERVE_DIR": tempfile.mkdtemp(dir=harness.SCRATCH.name),
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
+        }
         local = {"OBSERVE_DESTINATIONS": "local", "OBSERVE_DIR": directory}
         rows = {
             "without": ([programs["start"], "nothing"], {}),

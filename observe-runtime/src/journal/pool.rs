@@ -275,8 +275,9 @@ pub(crate) fn give_back(mut chunk: Chunk) {
     if chunk.capacity() == CHUNK && pool.free.len() < SPARES {
         pool.free.push_back(chunk);
     } else {
-        // Not under the lock: a file may be deleted.
+        // Not under the lock: a file may be deleted. Until all of it is given back, this part need not be in memory.
         drop(pool);
+        chunk.release();
         drop(chunk);
     }
     freed().notify_all();
