@@ -44,7 +44,7 @@ HELD = {
     ("observe_unsampled", "async"): 66,
     ("observe_encode", "sync"): 870,
     ("observe_encode", "async"): 860,
-    ("observe_encode", "background"): 570,
+    ("observe_encode", "background"): 630,
 }
 
 

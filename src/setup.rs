@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use observe_runtime::{
     __private::say_once,
-    Guard, Settings,
+    Guard, MaskHook, Settings,
     destination::{Console, Destination, Dialect, Jsonl},
 };
 
@@ -163,6 +163,36 @@ impl Builder {
     /// Sends only traces that took longer than `limit`; with [`Builder::keep_if_failed`], failed ones too.
     pub fn keep_if_slower_than(mut self, limit: Duration) -> Self {
         self.settings.keep.slower_than = Some(limit);
+        self
+    }
+
+    /// Whether keys, tokens, private keys, passwords in addresses and card numbers are taken out of what is recorded,
+    /// wherever they stand.
+    pub fn mask_patterns(mut self, patterns: bool) -> Self {
+        self.settings.mask_patterns = patterns;
+        self
+    }
+
+    /// Has `hook` take out of every input, output, error text, name, tag, metadata, state, event and comment what is not to leave
+    /// the process, before anything is handed to a destination.
+    ///
+    /// It is called on a thread of the library's own, with one value after another as JSON, in which names and looks of
+    /// secrets were masked already; with some of them more than once. Session and user are left to themselves. Where it panics, the value that it was given is masked as a whole, and that is said once on stderr.
+    ///
+    /// ```
+    /// use observe::destination::Memory;
+    /// let memory = Memory::new();
+    /// let _observe = observe::builder()
+    ///     .mask(|value| {
+    ///         if let Some(email) = value.get_mut("email") {
+    ///             *email = "[email]".into();
+    ///         }
+    ///     })
+    ///     .destination(memory.clone())
+    ///     .init();
+    /// ```
+    pub fn mask(mut self, hook: impl Fn(&mut serde_json::Value) + Send + Sync + 'static) -> Self {
+        self.settings.mask_hook = Some(MaskHook::new(hook));
         self
     }
 

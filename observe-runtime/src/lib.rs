@@ -21,6 +21,7 @@ mod fork;
 mod ids;
 mod journal;
 mod lifecycle;
+mod mask;
 mod panic_text;
 mod process;
 pub mod propagate;
@@ -37,11 +38,12 @@ pub use carry::{CurrentContext, InSpan, ObserveExt, carry, current_context, thre
 pub use carry::{JoinSet, spawn, spawn_blocking, spawn_local};
 pub use flush::{Report, flush, flush_async};
 pub use lifecycle::{Guard, start, trace_url, trace_url_for, trace_urls_for};
+pub use mask::{MaskHook, recover_dead};
 pub use observe_model::{
     Cost, Details, Event, Failure, Json, Level, Link, Metric, Number, Prompt, Record, Resource, Score,
     ScoreValue, Span, SpanId, SpanType, State, Status, Target, Timestamp, TraceAttributes, TraceId, Usage,
 };
-pub use observe_wire::journal::{Recovered, any_below as any_journal_below, recover_dead};
+pub use observe_wire::journal::{Recovered, any_below as any_journal_below};
 pub use record::{NewMetric, NewScore, metric, score};
 pub use scope::{
     AgentScope, Scope, ScopeGuard, Scoped, SpanName, SpanScope, agent, attributes, session, span,

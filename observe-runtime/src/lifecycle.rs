@@ -25,7 +25,7 @@ use crate::{
     flush::flush,
     fork::{self, PerProcess},
     journal::{book, pool},
-    panic_text, process, propagate,
+    mask, panic_text, process, propagate,
     report::{say, say_once},
     settings::Settings,
     site::Site,
@@ -128,6 +128,8 @@ fn begin(
     mut destinations: Vec<Box<dyn Destination>>,
     more: impl FnOnce() -> Vec<Box<dyn Destination>>,
 ) -> Result<Runtime, Option<std::io::Error>> {
+    // Destinations may ask for it as soon as they are made.
+    mask::set(settings.mask());
     if settings.enabled {
         destinations.extend(more());
     }
@@ -147,7 +149,7 @@ fn begin(
     let mut pages: Vec<_> = pages.collect();
     pages.sort_by_key(|(name, _)| name != "local");
     let (sender, asks) = mpsc::channel();
-    let outlets = Outlets::new(destinations, settings.keep, kept);
+    let outlets = Outlets::new(destinations, settings.mask(), settings.keep, kept);
     Collector::start(asks, outlets, settings.resource(), anchor).map_err(Some)?;
     panic_text::listen();
     process::listen(fork::hooks(at_exit));

@@ -6,6 +6,8 @@
 //!
 //! - [`journal`] is what a recording process writes for itself, and how to read it after the process died.
 //!
+//! - [`mask`] takes out of it what is not to be written at all.
+//!
 //! - [`platform`] is what platforms are told that have a JSON of their own.
 //!
 //! - [`w3c`] is what services tell each other about the trace they work on.
@@ -15,6 +17,7 @@
 
 mod dialect;
 pub mod journal;
+pub mod mask;
 mod otlp;
 pub mod platform;
 mod provider;

@@ -42,7 +42,7 @@ use serde::{Serialize, ser::Error as _};
 
 use self::error::{Error, Message};
 use super::{
-    redact,
+    is_secret,
     text::{self, Sink},
 };
 
@@ -305,7 +305,7 @@ impl<S: Sink> Writer<'_, S> {
     /// Whether what a variant holds is a secret. A model's streamed `Token("..")` is not.
     #[inline(always)]
     fn is_secret_variant(&self, name: &'static str) -> bool {
-        self.redact && redact::is_secret(name) && !name.eq_ignore_ascii_case("token")
+        self.redact && is_secret(name) && !name.eq_ignore_ascii_case("token")
     }
 
     /// Enters an array or object. If that is too deep, writes so instead.
@@ -354,7 +354,8 @@ impl<S: Sink> Writer<'_, S> {
 
     #[inline]
     fn boolean(&mut self, value: bool) {
-        let (word, len) = if value { (*b"true....", 4) } else { (*b"false...", 5) };
+        // Zeros, because whoever looks for secrets may see what is behind the word, and no text.
+        let (word, len) = if value { (*b"true\0\0\0\0", 4) } else { (*b"false\0\0\0", 5) };
         if !self.sink.put_padded(word, len) {
             self.sink.put(&word[..len]);
         }

@@ -6,7 +6,6 @@
 mod error;
 mod json;
 mod probe;
-mod redact;
 mod redacted;
 mod text;
 mod tied;
@@ -29,12 +28,12 @@ use observe_model::Json;
 use observe_wire::journal::{lenient, render::render};
 use serde::Serialize;
 
-pub(crate) use self::redact::is_secret;
 use self::{
     json::{Limits, Outcome},
     text::Sink,
 };
 use crate::journal::{self, Draft};
+pub(crate) use observe_wire::mask::is_secret;
 
 /// Bytes of one value that are captured unless the settings say otherwise.
 pub(crate) const DEFAULT_LIMIT: usize = 1024 * 1024;

@@ -4,15 +4,19 @@ use std::{
     collections::{HashMap, HashSet, VecDeque},
     hash::{BuildHasherDefault, Hasher},
     mem,
+    ops::Range,
     sync::Arc,
     time::Duration,
 };
 
 use observe_model::{Span, Timestamp, TraceAttributes, TraceId};
-use observe_wire::journal::{
-    Plain, RawStart,
-    assemble::{self, Parts, assemble},
-    entry::{Entry, Kind},
+use observe_wire::{
+    journal::{
+        Plain, RawStart,
+        assemble::{self, Parts, assemble},
+        entry::{Entry, Kind},
+    },
+    mask::{Mask, Sieve},
 };
 
 use super::{
@@ -108,6 +112,8 @@ pub(super) struct Table {
     dropped: ById<Dropped>,
     orphans: Vec<Orphan>,
     sites: Vec<&'static Site>,
+    /// Of what is being read of a chunk.
+    sieve: Sieve,
     /// Chunks that nothing here needs any more, and what must have arrived before they are given back.
     settling: VecDeque<(Vec<Given>, Chunk)>,
 }
@@ -168,10 +174,15 @@ impl Table {
         let Some(reading) = self.chunks.reading(number) else { return 0 };
         let (chunk, from) = (Arc::clone(&reading.chunk), reading.read);
         let bytes = chunk.committed().get(..due).unwrap_or_default();
+        match (outlets.mask.has_hook(), outlets.mask.has_patterns()) {
+            (true, _) => self.sieve.suspect_all(),
+            (false, true) => self.sieve.look(bytes, from),
+            (false, false) => {}
+        }
         let mut at = from;
         while let Some(definition) = self.read_run(number, bytes, &mut at, anchor, outlets) {
             if let Some(reading) = self.chunks.reading(number) {
-                reading.stamps.push((definition.id(), stamped(&definition)));
+                reading.stamps.push((definition.id(), stamped(&definition, &outlets.mask)));
             }
         }
         self.set_aside(number, bytes, 0);
@@ -215,6 +226,8 @@ impl Table {
                 }
                 Kind::End => {
                     let begun = self.take_begun(id);
+                    let suspect =
+                        begun.is_some_and(|begun| self.is_suspect(bytes, begun.offset, offset as usize..*at));
                     let plain = begun.filter(|_| self.is_plain(id)).and_then(|begun| {
                         let start = RawStart::read(bytes.get(begun.offset as usize..)?)?;
                         let site = self.sites.get((start.site() as usize).wrapping_sub(1))?;
@@ -222,6 +235,7 @@ impl Table {
                         Plain::read(&start, rest, &site.note, attributes(start.stamp())?, to_wall)
                     });
                     match plain {
+                        Some(plain) if suspect => batch.push_suspect(plain, outlets),
                         Some(plain) => batch.push(plain, outlets),
                         None => {
                             batch.give(outlets);
@@ -251,6 +265,20 @@ impl Table {
         }
         let place = self.begun.iter().rposition(|begun| begun.id == id)?;
         Some(self.begun.remove(place))
+    }
+
+    /// Whether there may be a secret in the start or end of a span, as far as that can be told at a glance.
+    #[inline]
+    fn is_suspect(&mut self, bytes: &[u8], start: u32, end: Range<usize>) -> bool {
+        let start = start as usize;
+        // Mostly its end follows soon.
+        self.sieve.may_hold_secrets(start..end.end) && self.may_hold_secret(bytes, start, end)
+    }
+
+    #[inline(never)]
+    fn may_hold_secret(&mut self, bytes: &[u8], start: usize, end: Range<usize>) -> bool {
+        let start_len = bytes.get(start..).and_then(Entry::peek).map_or(0, |(_, _, len)| len);
+        self.sieve.may_hold_secrets(start..start + start_len) || self.sieve.may_hold_secrets(end)
     }
 
     /// Whether nothing was said of a span beside its start and end.
@@ -389,7 +417,7 @@ impl Table {
         anchor: &Anchor,
         now: Timestamp,
         after: Duration,
-        mut give: impl FnMut(&Span<'_>) -> bool,
+        mut give: impl FnMut(&mut Span<'_>) -> bool,
     ) {
         let mut shown = Vec::new();
         for (id, open) in self.open.iter().filter(|(_, open)| !open.shown) {
@@ -414,7 +442,7 @@ impl Table {
         end: Option<At>,
         changes: &[At],
         anchor: &Anchor,
-        use_span: impl FnOnce(&Span<'_>),
+        use_span: impl FnOnce(&mut Span<'_>),
     ) {
         let Some(start) = self.chunks.entry(open.start) else { return };
         let fixed = start.start();
@@ -491,7 +519,9 @@ impl Table {
     }
 }
 
-/// The attributes of a stamp's entry.
-fn stamped(entry: &Entry<'_>) -> Arc<TraceAttributes> {
-    Arc::new(assemble::note(entry).unwrap_or_default())
+/// The attributes of a stamp's entry, masked.
+fn stamped(entry: &Entry<'_>, mask: &Mask) -> Arc<TraceAttributes> {
+    let mut attributes = assemble::note(entry).unwrap_or_default();
+    mask.attributes(&mut attributes);
+    Arc::new(attributes)
 }

@@ -8,7 +8,10 @@ use std::{
 };
 
 use observe_model::{Record, Span, Timestamp, TraceId};
-use observe_wire::journal::{Plain, assemble, entry::Entry};
+use observe_wire::{
+    journal::{Plain, assemble, entry::Entry},
+    mask::Mask,
+};
 
 use super::keep::Holding;
 use crate::{
@@ -24,14 +27,21 @@ pub(crate) struct Outlets {
     pub(super) destinations: Vec<Box<dyn Destination>>,
     /// Where the journal lies, if it outlives the process.
     journal: Option<PathBuf>,
+    /// Acts on everything before it is held back or given to a destination.
+    pub(super) mask: Mask,
     /// Where not every trace is wanted.
     holding: Option<Holding>,
 }
 
 impl Outlets {
     /// `journal` is where the journal lies, if it outlives the process.
-    pub(crate) fn new(destinations: Vec<Box<dyn Destination>>, keep: Keep, journal: Option<PathBuf>) -> Self {
-        Self { destinations, journal, holding: (!keep.is_all()).then(|| Holding::new(keep)) }
+    pub(crate) fn new(
+        destinations: Vec<Box<dyn Destination>>,
+        mask: Mask,
+        keep: Keep,
+        journal: Option<PathBuf>,
+    ) -> Self {
+        Self { destinations, mask, journal, holding: (!keep.is_all()).then(|| Holding::new(keep)) }
     }
 
     /// Calls every destination; one that panics is taken out, and said so.
@@ -73,7 +83,8 @@ impl Outlets {
     }
 
     /// Gives a span to every destination, or holds it back until that is decided.
-    pub(super) fn record(&mut self, span: &Span<'_>) {
+    pub(super) fn record(&mut self, span: &mut Span<'_>) {
+        self.mask.span(span);
         match self.holding.take() {
             None => self.each(|d| d.record(span)),
             Some(mut holding) => {
@@ -84,7 +95,8 @@ impl Outlets {
     }
 
     /// Shows a span that still runs to the destinations that can show it, unless its trace may be left out. Whether it did.
-    pub(super) fn show(&mut self, span: &Span<'_>, now: Timestamp) -> bool {
+    pub(super) fn show(&mut self, span: &mut Span<'_>, now: Timestamp) -> bool {
+        self.mask.span(span);
         if let Some(mut holding) = self.holding.take() {
             let may_show = holding.may_show(span, now, |span| self.each(|d| d.record(span)));
             self.holding = Some(holding);
@@ -117,10 +129,11 @@ impl Outlets {
 
     /// Gives a score or metric to every destination.
     pub(super) fn record_other(&mut self, entry: &Entry<'_>) {
-        match assemble::note(entry) {
-            Some(Record::Score(score)) => self.each(|d| d.record_score(&score)),
-            Some(Record::Metric(metric)) => self.each(|d| d.record_metric(&metric)),
-            None => {}
+        let Some(mut record) = assemble::note(entry) else { return };
+        self.mask.record(&mut record);
+        match record {
+            Record::Score(score) => self.each(|d| d.record_score(&score)),
+            Record::Metric(metric) => self.each(|d| d.record_metric(&metric)),
         }
     }
 }
@@ -135,11 +148,23 @@ impl<'a> Batch<'a> {
         Self { spans: Vec::with_capacity(BATCH) }
     }
 
+    /// Adds a span that cannot hold a secret.
     #[inline]
     pub(super) fn push(&mut self, span: Plain<'a>, outlets: &mut Outlets) {
         self.spans.push(span);
         if self.spans.len() == BATCH {
             self.give(outlets);
+        }
+    }
+
+    /// Adds a span that may hold a secret.
+    #[inline(never)]
+    pub(super) fn push_suspect(&mut self, span: Plain<'a>, outlets: &mut Outlets) {
+        if outlets.mask.concerns(&span) {
+            self.give(outlets);
+            outlets.record(&mut span.to_span());
+        } else {
+            self.push(span, outlets);
         }
     }
 
@@ -151,7 +176,7 @@ impl<'a> Batch<'a> {
         }
         match outlets.holding {
             None => outlets.each(|d| d.record_plain(&self.spans)),
-            Some(_) => self.spans.iter().for_each(|span| outlets.record(&span.to_span())),
+            Some(_) => self.spans.iter().for_each(|span| outlets.record(&mut span.to_span())),
         }
         self.spans.clear();
     }

@@ -4,13 +4,13 @@ use std::{fmt, io, path::PathBuf, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use observe_model::Resource;
-use observe_wire::journal::{Batch, recover_dead};
+use observe_wire::journal::Batch;
 
 use super::{
     parcel::{Content, Parcel},
     spool::Spool,
 };
-use crate::destination::Progress;
+use crate::{destination::Progress, mask::recover_dead};
 
 /// Where it lies, and how requests are made of it.
 #[derive(Clone)]

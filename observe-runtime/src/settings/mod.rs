@@ -6,14 +6,14 @@ mod variables;
 use std::{env, path::PathBuf, time::Duration};
 
 use observe_model::Resource;
-use observe_wire::Dialect;
+use observe_wire::{Dialect, mask::Mask};
 
 pub(crate) use parse::environment;
 #[cfg(feature = "otlp")]
 pub(crate) use parse::percent_decoded;
 pub use variables::{VARIABLES, Variable};
 
-use crate::{capture, report::say_once};
+use crate::{capture, mask::MaskHook, report::say_once};
 
 /// Settings of a process. `docs/SETTINGS.md` lists the variable and the builder's method of each.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +48,10 @@ pub struct Settings {
     pub keep: Keep,
     /// Bytes of one captured value, the rest of which is cut. Default 1 MiB.
     pub capture_limit: usize,
+    /// Whether keys, tokens, card numbers and the like are taken out of what is recorded, wherever they stand. Default true.
+    pub mask_patterns: bool,
+    /// What else is taken out.
+    pub mask_hook: Option<MaskHook>,
     /// How long a thread waits for room before a new span is dropped and counted because the journal is full. Default 0.
     pub overflow_wait: Duration,
     /// Which baggage becomes attributes of spans, and which attributes are sent as baggage: names, or beginnings of names
@@ -124,6 +128,8 @@ impl Settings {
             capture_limit: from
                 .parsed("OBSERVE_CAPTURE_LIMIT", "a number of bytes", |text| text.parse().ok())
                 .unwrap_or(capture::DEFAULT_LIMIT),
+            mask_patterns: from.parsed("OBSERVE_MASK", parse::BOOLEAN, parse::boolean).unwrap_or(true),
+            mask_hook: None,
             overflow_wait: from
                 .parsed("OBSERVE_OVERFLOW", "drop, or wait:100ms", parse::overflow)
                 .unwrap_or_default(),
@@ -139,6 +145,11 @@ impl Settings {
     /// nearest such form, and said so once on stderr.
     pub fn set_environment(&mut self, name: &str) {
         self.environment = parse::environment(name);
+    }
+
+    /// What takes out what is not to leave the process.
+    pub(crate) fn mask(&self) -> Mask {
+        Mask::new(self.mask_patterns, self.mask_hook.as_ref().map(MaskHook::guarded))
     }
 
     /// The process, as spans name it.

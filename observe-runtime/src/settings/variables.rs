@@ -115,6 +115,12 @@ pub const VARIABLES: &[Variable] = &[
         "`1048576`",
     ),
     variable(
+        "OBSERVE_MASK",
+        "mask_patterns(false)",
+        "`false` keeps keys, tokens, private keys, passwords in addresses and card numbers where they are recorded; values under the names of secrets, and what the hook of `mask(..)` takes out, are left out all the same",
+        "`true`",
+    ),
+    variable(
         "OBSERVE_OVERFLOW",
         "overflow_wait(Duration::from_millis(100))",
         "when recording outruns the disk or the network: `drop` drops and counts new spans, `wait:100ms` waits for room first",

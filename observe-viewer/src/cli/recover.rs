@@ -6,17 +6,22 @@ use std::{
 };
 
 use observe_store::{SqliteStore, Store};
-use observe_wire::journal::{Recovered, recover_all_dead};
+use observe_wire::{
+    journal::{Recovered, recover_all_dead},
+    mask::Mask,
+};
 use serde_json::json;
 
 use super::Failure;
 
 /// Recovers the journals beside the database whose processes are gone. The database is opened, and made if need be, for
-/// the first spans. What other destinations do not have yet stays for them.
+/// the first spans. What other destinations do not have yet stays for them. What looks like a secret is
+/// taken out; the hook of the program that died is not at hand.
 pub(super) fn recover(database: &Path) -> Result<Recovered, Failure> {
     let mut store: Option<SqliteStore> = None;
     let root = database.with_file_name("journal");
-    recover_all_dead(&root, "local", |resource, batch| {
+    recover_all_dead(&root, "local", |resource, mut batch| {
+        Mask::default().batch(&mut batch);
         let open = match store.take() {
             Some(store) => store,
             None => open(database)?,

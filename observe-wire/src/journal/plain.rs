@@ -137,6 +137,14 @@ impl<'a> Plain<'a> {
         })
     }
 
+    /// The bytes of input and output, as far as there are any: JSON text, or with raw segments in it.
+    pub fn payloads(&self) -> impl Iterator<Item = &'a [u8]> {
+        [self.input, self.output].into_iter().flatten().filter_map(|payload| match payload {
+            Payload::Json(bytes) | Payload::Raw(bytes) => Some(bytes),
+            Payload::Lost => None,
+        })
+    }
+
     /// The same as a span, which borrows what it can.
     pub fn to_span(&self) -> Span<'a> {
         let name = &*self.site.name;

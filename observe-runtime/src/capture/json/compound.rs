@@ -4,7 +4,7 @@ use serde::ser::{self, Serialize};
 
 use super::{
     super::{
-        redact,
+        is_secret,
         text::{self, Sink},
     },
     Cut, Done, Error, Writer,
@@ -139,7 +139,7 @@ impl<'a, 's, S: Sink> Object<'a, 's, S> {
         }
         let open = self.begin()?;
         self.writer.name(open, name);
-        if self.writer.redact && redact::is_secret(name) {
+        if self.writer.redact && is_secret(name) {
             self.writer.redacted();
             return Ok(());
         }

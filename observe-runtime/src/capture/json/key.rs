@@ -5,7 +5,7 @@ use std::fmt::Display;
 use serde::ser::{Error as _, Impossible, Serialize, Serializer};
 
 use super::{
-    super::{redact, text::Sink},
+    super::{is_secret, text::Sink},
     Error, Writer,
 };
 
@@ -88,7 +88,7 @@ impl<S: Sink> Serializer for Key<'_, '_, S> {
             return self.writer.verbatim(value).map(|()| false);
         }
         self.writer.string(value);
-        Ok(self.writer.redact && redact::is_secret(value))
+        Ok(self.writer.redact && is_secret(value))
     }
 
     fn serialize_unit_variant(self, _name: &'static str, _index: u32, variant: &'static str) -> Secret {
@@ -124,7 +124,7 @@ impl<S: Sink> Serializer for Key<'_, '_, S> {
             len += piece.len();
         })?;
         let name = seen.get(..len).and_then(|bytes| std::str::from_utf8(bytes).ok());
-        Ok(self.writer.redact && name.is_some_and(redact::is_secret))
+        Ok(self.writer.redact && name.is_some_and(is_secret))
     }
 
     fn serialize_bytes(self, _value: &[u8]) -> Secret {

@@ -11,8 +11,6 @@
 //! So what LLMs count stays: `tokens`, `max_tokens`, `token_count`, `tokenizer`, `total_token_usage`. Names longer than
 //! [`LONGEST`] are text, not names.
 
-#![forbid(unsafe_code)]
-
 /// Words that mean a secret wherever they stand.
 const SECRETS: [u128; 20] = packed([
     "password",
@@ -74,8 +72,14 @@ const OF_A_MODEL: [u128; 17] = packed([
 const LONGEST: usize = 128;
 
 /// Whether a value under this name is not to be recorded.
+///
+/// ```
+/// use observe_wire::mask::is_secret;
+/// assert!(is_secret("db_password") && is_secret("X-Api-Key"));
+/// assert!(!is_secret("max_tokens"));
+/// ```
 #[inline(always)]
-pub(crate) fn is_secret(name: &str) -> bool {
+pub fn is_secret(name: &str) -> bool {
     may_be_secret(name) && means_secret(name)
 }
 
