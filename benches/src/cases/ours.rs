@@ -114,6 +114,12 @@ pub(super) fn with<V: Visit>(case: &str, visit: V) -> Result<V::Result, String> 
         "observe_encode" => builder().destination(Encode::default()).init(),
         "observe_local" => record_to("local")?,
         "observe_otlp" => record_to("otlp")?,
+        // Without a place on disk its journal lies in plain memory.
+        #[cfg(feature = "otlp")]
+        "observe_otlp_memory" => {
+            use observe::destination::{Otlp, OtlpSettings};
+            builder().destination(Otlp::new(OtlpSettings::from_env()?)).init()
+        }
         #[cfg(feature = "otlp")]
         "observe_hung" => {
             let (_guard, recorded) = record_beside_hung()?;
