@@ -1,6 +1,6 @@
 //! What the attribute's arguments mean for one function.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Expr, ExprClosure, ExprLit, Ident, Lit};
 
@@ -14,10 +14,10 @@ pub(crate) struct Args {
     /// Path of the crate that the expansion names.
     pub(crate) krate: TokenStream,
     pub(crate) name: Option<Expr>,
-    /// Variant of `SpanType`.
-    pub(crate) span_type: Ident,
-    /// Variant of `Level`.
-    pub(crate) level: Ident,
+    /// Variant of `SpanType`, if not `Span`.
+    pub(crate) span_type: Option<Ident>,
+    /// Variant of `Level`, if not `Default`.
+    pub(crate) level: Option<Ident>,
     pub(crate) model: Option<Expr>,
     pub(crate) version: Option<Expr>,
     pub(crate) session: Option<Expr>,
@@ -70,8 +70,8 @@ pub(crate) fn resolve(given: Given, function: &Function) -> syn::Result<Args> {
     let mut args = Args {
         krate: quote!(::observe),
         name: None,
-        span_type: Ident::new("Span", Span::call_site()),
-        level: Ident::new("Default", Span::call_site()),
+        span_type: None,
+        level: None,
         model: None,
         version: None,
         session: None,
@@ -127,8 +127,8 @@ impl Args {
             ("parent", Value::Expr(expr)) => self.parent = Some(expr),
             ("input", Value::Expr(expr)) => self.input = Input::Expr(expr),
             ("output", Value::Closure(closure)) => self.output = Output::Closure(closure),
-            ("as_type", Value::Variant(variant)) => self.span_type = variant,
-            ("level", Value::Variant(variant)) => self.level = variant,
+            ("as_type", Value::Variant(variant)) => self.span_type = Some(variant),
+            ("level", Value::Variant(variant)) => self.level = Some(variant),
             ("tags", Value::Exprs(tags)) => self.tags = tags,
             ("metadata", Value::Map(entries)) => self.metadata = entries,
             ("err", Value::Bool(fails)) => self.errors_fail = fails,

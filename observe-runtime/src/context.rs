@@ -415,28 +415,49 @@ impl Ambient {
     /// Puts this in force until the guard is dropped.
     #[inline]
     pub(crate) fn enter(&mut self) -> Entered<'_> {
+        let outer = self.put();
+        Entered { ambient: self, outer: Some(outer) }
+    }
+
+    /// Puts this in force until [`Ambient::put_back`] of what it gives.
+    #[inline]
+    pub(crate) fn put(&mut self) -> Outer {
         let outer = current();
         set(self.context);
-        let outer_stamp =
+        let stamp =
             if self.context.stamp == outer.stamp { None } else { Some(replace_stamp(self.stamp.take())) };
-        Entered { ambient: self, outer, outer_stamp }
+        Outer { context: outer, stamp }
     }
+
+    /// Puts back what was in force before.
+    #[inline]
+    pub(crate) fn put_back(&mut self, outer: Outer) {
+        set(outer.context);
+        if let Some(stamp) = outer.stamp {
+            self.stamp = replace_stamp(stamp);
+        }
+    }
+}
+
+/// What was in force before [`Ambient::put`].
+#[derive(Debug)]
+pub(crate) struct Outer {
+    context: Context,
+    /// `None` where inside and outside share their attributes, the common case: nothing was swapped.
+    stamp: Option<Option<Arc<Stamp>>>,
 }
 
 /// Restores what was in force before [`Ambient::enter`].
 pub(crate) struct Entered<'a> {
     ambient: &'a mut Ambient,
-    outer: Context,
-    /// `None` where inside and outside share their attributes, the common case: nothing was swapped.
-    outer_stamp: Option<Option<Arc<Stamp>>>,
+    outer: Option<Outer>,
 }
 
 impl Drop for Entered<'_> {
     #[inline]
     fn drop(&mut self) {
-        set(self.outer);
-        if let Some(outer) = self.outer_stamp.take() {
-            self.ambient.stamp = replace_stamp(outer);
+        if let Some(outer) = self.outer.take() {
+            self.ambient.put_back(outer);
         }
     }
 }

@@ -58,12 +58,12 @@ pub mod __private {
     pub use crate::{
         call::{
             AsBoxed, AsFuture, AsIterator, AsStream, AsyncCall, InOption, InResult, Later, MaybeId, Now,
-            Place, Same, Start, SyncCall, is_recording, once,
+            Place, Same, SyncCall, is_recording, once,
         },
-        capture::{Family, Redacted, probe, probe_tied, problem, returned},
+        capture::{Family, Redacted, argument, argument_tied, probe, problem, returned},
         report::{say, say_once},
         site::Site,
-        switch::is_on,
+        switch::{is_on, may_be_on},
     };
     pub use observe_model::{Level, SpanType};
 }

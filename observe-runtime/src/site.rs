@@ -19,7 +19,12 @@ use crate::{
 /// One place in the source that begins spans; made by the macro as a `static`.
 #[derive(Debug)]
 pub struct Site {
-    pub(crate) note: SiteNote<'static>,
+    pub(crate) name: &'static str,
+    span_type: SpanType,
+    level: Level,
+    function: &'static str,
+    file: &'static str,
+    line: u32,
     /// The names of the arguments that are captured, in order.
     arguments: &'static [&'static str],
     known: OnceLock<Known>,
@@ -30,6 +35,7 @@ pub struct Site {
 pub(crate) struct Known {
     /// The number that journal entries name the site by; from 1.
     pub(crate) number: u32,
+    note: SiteNote<'static>,
     pub(crate) keys: Box<[Key]>,
 }
 
@@ -82,25 +88,34 @@ fn sites() -> MutexGuard<'static, Vec<&'static Site>> {
 }
 
 impl Site {
-    /// A site whose span captures the arguments of these names.
+    /// A site whose span captures the arguments of these names. As little as can be: the compiler evaluates it for every
+    /// annotated function.
     pub const fn new(
         name: &'static str,
-        span_type: SpanType,
-        level: Level,
         function: &'static str,
         file: &'static str,
         line: u32,
         arguments: &'static [&'static str],
     ) -> Self {
-        let note = SiteNote {
-            name: Cow::Borrowed(name),
-            span_type,
-            level,
-            function: Cow::Borrowed(function),
-            file: Cow::Borrowed(file),
-            line,
-        };
-        Self { note, arguments, known: OnceLock::new() }
+        let (span_type, level) = (SpanType::Span, Level::Default);
+        Self { name, span_type, level, function, file, line, arguments, known: OnceLock::new() }
+    }
+
+    /// Of another type than `Span`.
+    pub const fn as_type(mut self, span_type: SpanType) -> Self {
+        self.span_type = span_type;
+        self
+    }
+
+    /// Of another level than `Default`.
+    pub const fn level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// What journals note of it.
+    pub(crate) fn note(&'static self) -> &'static SiteNote<'static> {
+        &self.known().note
     }
 
     /// What is known of the site, if it has been reached before.
@@ -127,16 +142,26 @@ impl Site {
         sites.push(self);
         let number = u32::try_from(sites.len()).unwrap_or(u32::MAX);
         // Noted before any start can name it.
-        book::note(Kind::Site, u64::from(number), &self.note);
+        let note = SiteNote {
+            name: Cow::Borrowed(self.name),
+            span_type: self.span_type,
+            level: self.level,
+            function: Cow::Borrowed(self.function),
+            file: Cow::Borrowed(self.file),
+            line: self.line,
+        };
+        book::note(Kind::Site, u64::from(number), &note);
         let keys = self.arguments.iter().enumerate().map(|(n, name)| Key::new(n, name)).collect();
         // The list is locked, so nobody else is in here, also not while the process forks.
-        self.known.get_or_init(|| Known { number, keys })
+        self.known.get_or_init(|| Known { number, note, keys })
     }
 
     /// Leaves notes on all that have a number, for a journal that begins later.
     pub(crate) fn leave_notes() {
         for (n, site) in sites().iter().enumerate() {
-            book::note(Kind::Site, n as u64 + 1, &site.note);
+            if let Some(known) = site.known_already() {
+                book::note(Kind::Site, n as u64 + 1, &known.note);
+            }
         }
     }
 

@@ -29,8 +29,19 @@ static SCORES: AtomicBool = AtomicBool::new(true);
 /// Whether an initialised process records. One relaxed load.
 #[inline]
 pub fn is_on() -> bool {
-    let state = STATE.load(Ordering::Relaxed);
-    state != OFF && (state == ON || first_asked())
+    may_be_on() && is_on_after_all()
+}
+
+/// The same, but also while nobody has asked yet: [`is_on_after_all`] tells.
+#[inline]
+pub fn may_be_on() -> bool {
+    STATE.load(Ordering::Relaxed) != OFF
+}
+
+/// Whether what [`may_be_on`] is.
+#[inline]
+pub(crate) fn is_on_after_all() -> bool {
+    STATE.load(Ordering::Relaxed) == ON || first_asked()
 }
 
 /// An annotated call before any `init`: nothing is recorded, which someone who debugs wants to know.

@@ -19,7 +19,7 @@ pub(super) fn names(args: &Args) -> TokenStream {
     arguments.iter().map(name).collect()
 }
 
-/// The arguments, in the order of [`names`].
+/// The arguments in the order of [`names`], as the elements of an array.
 pub(super) fn arguments(args: &Args) -> TokenStream {
     let Input::Arguments(arguments) = &args.input else { return TokenStream::new() };
     let krate = &args.krate;
@@ -33,9 +33,9 @@ pub(super) fn arguments(args: &Args) -> TokenStream {
             Redaction::Nothing => match parameter.tied(&lifetime) {
                 Some(ty) => {
                     return quote_spanned! {Span::mixed_site()=>
-                        #(#cfgs)* #krate::__private::probe_tied::<
+                        #(#cfgs)* #krate::__private::argument_tied::<
                             dyn for<#lifetime> #krate::__private::Family<#lifetime, Of = #ty>, _,
-                        >(&#name).observe_argument(&mut __observe_start);
+                        >(&#name).observe_argument(),
                     };
                 }
                 None => value,
@@ -47,7 +47,7 @@ pub(super) fn arguments(args: &Args) -> TokenStream {
             }
         };
         quote_spanned! {Span::mixed_site()=>
-            #(#cfgs)* #krate::__private::probe(#value).observe_argument(&mut __observe_start);
+            #(#cfgs)* #krate::__private::argument(#value).observe_argument(),
         }
     };
     arguments.iter().map(call).collect()
@@ -85,19 +85,34 @@ pub(super) fn outcome(args: &Args, function: &Function, call: &TokenStream) -> T
     if is_unit && !matches!(args.output, Output::Closure(_)) {
         return quote_spanned!(here=> #call::returned_nothing(&mut __observe_call););
     }
-    let is_recording = quote_spanned!(here=> #call::is_recording(&__observe_call));
-    value(args, is_unit, &is_recording, &quote_spanned!(here=> &mut __observe_call))
+    // What the user wrote of the output runs only for a span that is recorded; all else asks for itself.
+    let is_recording = match args.output {
+        Output::Closure(_) => quote_spanned!(here=> #call::is_recording(&__observe_call)),
+        _ => quote_spanned!(here=> #call::is_live(&__observe_call)),
+    };
+    // The span has ended: nothing is left to drop, and nothing to ask before. A future would have to remember that.
+    let end = match function.signature.asyncness {
+        None => quote_spanned!(here=> ::core::mem::forget(__observe_call);),
+        Some(_) => TokenStream::new(),
+    };
+    value(args, is_unit, &is_recording, &quote_spanned!(here=> &mut __observe_call), &end)
 }
 
 /// The same by what came out of a future, a stream or an iterator; `__observe_call` is a reference to what records it.
 pub(super) fn outcome_of_later(args: &Args) -> TokenStream {
     let (krate, here) = (&args.krate, Span::mixed_site());
     let is_recording = quote_spanned!(here=> #krate::__private::is_recording(&*__observe_call));
-    value(args, false, &is_recording, &quote_spanned!(here=> &mut *__observe_call))
+    value(args, false, &is_recording, &quote_spanned!(here=> &mut *__observe_call), &TokenStream::new())
 }
 
-/// What is said to `call` of `__observe_return`.
-fn value(args: &Args, is_unit: bool, is_recording: &TokenStream, call: &TokenStream) -> TokenStream {
+/// What is said to `call` of `__observe_return`, and its end.
+fn value(
+    args: &Args,
+    is_unit: bool,
+    is_recording: &TokenStream,
+    call: &TokenStream,
+    end: &TokenStream,
+) -> TokenStream {
     let (krate, here) = (&args.krate, Span::mixed_site());
     let (parts, fail) = if args.errors_fail && !is_unit {
         let parts = quote_spanned!(here=> #krate::__private::returned(&__observe_return).observe_parts());
@@ -119,11 +134,13 @@ fn value(args: &Args, is_unit: bool, is_recording: &TokenStream, call: &TokenStr
     };
     quote_spanned! {here=>
         if #is_recording {
-            // Moved, so that a value whose address is never taken stays in registers while nothing is recorded.
-            let __observe_return = __observe_return;
+            // Moved, so that a value whose address is never taken stays in registers while nothing is recorded; and as if
+            // it were another one, so that it need not be kept there for this way.
+            let __observe_return = ::core::hint::black_box(__observe_return);
             let __observe_parts = #parts;
             #output
             #fail
+            #end
             return __observe_return;
         }
     }

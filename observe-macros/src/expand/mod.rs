@@ -27,23 +27,19 @@ pub(crate) fn expand(args: &Args, function: &Function) -> TokenStream {
         true => quote!(#krate::__private::AsyncCall),
         false => quote!(#krate::__private::SyncCall),
     };
-    let start = start(args, &function, &call);
-    let arguments = capture::arguments(args);
     let mut extras = capture::extras(args, &call);
     if is_async && !extras.is_empty() {
         // The span is in force here: nothing may wait.
         extras = quote_spanned!(here=> (|| { #extras })(););
     }
-    let mut begin = quote_spanned! {here=>
-        if #krate::__private::is_on() {
-            let mut __observe_start = #krate::__private::Start::new();
-            if #start {
-                #arguments
-                #call::enter(&mut __observe_call, &mut __observe_start);
-                #extras
-            }
-        }
+    let begin = begin(args, &function, &call);
+    let begin = match extras.is_empty() {
+        true => quote_spanned!(here=> #begin;),
+        false => quote_spanned!(here=> if #begin { #extras }),
     };
+    // What the attribute's arguments say is evaluated only where that is known to be wanted.
+    let is_on = if place(args).is_empty() { quote!(may_be_on) } else { quote!(is_on) };
+    let mut begin = quote_spanned!(here=> if #krate::__private::#is_on() { #begin });
     let run = match is_async {
         true => {
             function.name_the_unnamed();
@@ -152,7 +148,10 @@ fn run_async(args: &Args, function: &mut Function, call: &TokenStream) -> TokenS
 
 /// The static that describes the function.
 fn site(args: &Args, function: &Function) -> TokenStream {
-    let (krate, span_type, level) = (&args.krate, &args.span_type, &args.level);
+    let krate = &args.krate;
+    let span_type =
+        args.span_type.iter().map(|variant| quote!(.as_type(#krate::__private::SpanType::#variant)));
+    let level = args.level.iter().map(|variant| quote!(.level(#krate::__private::Level::#variant)));
     let own_name = function.name();
     let names = capture::names(args);
     let name = args.name.as_ref().and_then(resolve::literal).unwrap_or_else(|| own_name.clone());
@@ -163,19 +162,30 @@ fn site(args: &Args, function: &Function) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         static __OBSERVE_SITE: #krate::__private::Site = #krate::__private::Site::new(
             #name,
-            #krate::__private::SpanType::#span_type,
-            #krate::__private::Level::#level,
             ::core::concat!(::core::module_path!(), #path),
             ::core::file!(),
             ::core::line!(),
             &[#names],
-        );
+        )#(#span_type)*#(#level)*;
     }
 }
 
-/// Places the span; whether arguments are wanted.
-fn start(args: &Args, function: &Function, call: &TokenStream) -> TokenStream {
+/// Begins the span; whether it is recorded.
+fn begin(args: &Args, function: &Function, call: &TokenStream) -> TokenStream {
     let (krate, here, site) = (&args.krate, Span::mixed_site(), site(args, function));
+    let arguments = capture::arguments(args);
+    let at = quote_spanned!(here=> &mut __observe_call, { #site &__OBSERVE_SITE });
+    let place = place(args);
+    if place.is_empty() {
+        quote_spanned!(here=> #call::begin(#at, &[#arguments]))
+    } else {
+        quote_spanned!(here=> #call::begin_at(#at, &#krate::__private::Place::new() #place, &[#arguments]))
+    }
+}
+
+/// What the attribute's arguments say of where the span belongs.
+fn place(args: &Args) -> TokenStream {
+    let here = Span::mixed_site();
     let mut place = TokenStream::new();
     for (method, expr) in [
         (quote!(trace_id), &args.trace_id),
@@ -188,10 +198,5 @@ fn start(args: &Args, function: &Function, call: &TokenStream) -> TokenStream {
         }
     }
     place.extend(args.tags.iter().map(|tag| quote_spanned!(here=> .tag(#tag))));
-    let at = quote_spanned!(here=> &mut __observe_call, &mut __observe_start, { #site &__OBSERVE_SITE });
-    if place.is_empty() {
-        quote_spanned!(here=> #call::start(#at))
-    } else {
-        quote_spanned!(here=> #call::start_at(#at, &#krate::__private::Place::new() #place))
-    }
+    place
 }

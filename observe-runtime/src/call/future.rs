@@ -11,9 +11,10 @@ use std::{
 use observe_model::SpanId;
 use observe_wire::journal::entry::{Ending, Field};
 
-use super::{Call, Live, More, Place, Slot, Start, Whereabouts, end, end_with_text, outcomes};
+use super::{Call, Live, More, Place, Slot, Whereabouts, end, end_with_text, outcomes};
 use crate::{
-    context::{self, Ambient},
+    capture::Capture,
+    context::{self, Ambient, Outer},
     panic_text,
     site::Site,
 };
@@ -31,8 +32,8 @@ pub struct AsyncCall {
 #[derive(Debug)]
 pub(super) struct Away {
     pub(super) ambient: Ambient,
-    /// Set while the body is polled; stays set if that unwinds.
-    polled: bool,
+    /// What to put back when the poll is over. While the body is not polled there is none; it stays if the body unwinds.
+    outer: Option<Outer>,
 }
 
 impl AsyncCall {
@@ -53,6 +54,23 @@ impl AsyncCall {
         }
     }
 
+    /// Puts in force what the body took along; whether it had to wait before.
+    #[inline]
+    fn resume(&mut self) -> bool {
+        let away = self.away();
+        away.map(|away| away.outer = Some(away.ambient.put())).is_some()
+    }
+
+    /// Puts back what was in force before the poll, if the body had to wait before it or has to wait now.
+    #[inline]
+    fn pause(&mut self, was_away: bool, is_pending: bool) {
+        if was_away {
+            self.away().map(Away::leave);
+        } else if is_pending && self.is_live() {
+            self.suspend();
+        }
+    }
+
     /// Takes along what is in force, and puts back what was before.
     #[cold]
     #[inline(never)]
@@ -60,7 +78,7 @@ impl AsyncCall {
         let Some(live) = &*self.live.0 else { return };
         let (span, parent, inner) = (live.span, live.parent, live.inner());
         let ambient = Ambient { context: inner, stamp: context::stamp(inner.stamp) };
-        let place = Whereabouts::Away(Away { ambient, polled: false });
+        let place = Whereabouts::Away(Away { ambient, outer: None });
         let more = Some(Box::new(More { span: self.live.span(), place }));
         self.live.leave();
         self.live = Slot(ManuallyDrop::new(Some(Live { span, parent, more })));
@@ -69,14 +87,21 @@ impl AsyncCall {
     #[cold]
     #[inline(never)]
     fn cut_short(&mut self) {
-        if let Some(span) = self.live.span() {
-            if self.away().is_some_and(|away| !away.polled) {
-                end(span, Ending::Cancelled, |_| false);
-            } else {
-                end_with_text(span, Ending::Panicked, &panic_text::last());
-            }
+        let span = self.live.span();
+        let is_between_polls = self.away().is_some_and(|away| !away.leave());
+        match span {
+            Some(span) if is_between_polls => end(span, Ending::Cancelled, |_| false),
+            Some(span) => end_with_text(span, Ending::Panicked, &panic_text::last()),
+            None => {}
         }
         self.live.leave();
+    }
+}
+
+impl Away {
+    /// Puts back what was in force before the poll; whether there was one.
+    fn leave(&mut self) -> bool {
+        self.outer.take().map(|outer| self.ambient.put_back(outer)).is_some()
     }
 }
 
@@ -89,6 +114,11 @@ impl Call for AsyncCall {
     #[inline]
     fn leave(&mut self) {
         self.live.leave();
+    }
+
+    #[inline]
+    fn returned(&mut self, value: &dyn Capture) {
+        self.live.returned(value);
     }
 }
 
@@ -112,21 +142,11 @@ impl<F: Future> Future for Run<'_, F> {
     type Output = F::Output;
 
     #[inline]
-    fn poll(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<F::Output> {
-        let Self { body, call } = &mut *self;
-        let Some(away) = call.away() else {
-            let polled = body.as_mut().poll(task);
-            if polled.is_pending() && call.is_live() {
-                call.suspend();
-            }
-            return polled;
-        };
-        away.polled = true;
-        let polled = {
-            let _entered = away.ambient.enter();
-            body.as_mut().poll(task)
-        };
-        away.polled = false;
+    fn poll(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<F::Output> {
+        let this = self.get_mut();
+        let was_away = this.call.resume();
+        let polled = this.body.as_mut().poll(task);
+        this.call.pause(was_away, polled.is_pending());
         polled
     }
 }

@@ -5,10 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use observe_wire::journal::entry::{Ending, Field};
 
 use observe_model::{Failure, SpanId};
-use serde::Serialize;
 
 use super::{Call, Going, change, end, end_with_text, later::Detach, note_failure};
-use crate::{capture, journal::Draft, panic_text};
+use crate::{
+    capture::{self, Capture},
+    journal::Draft,
+    panic_text,
+};
 
 /// A call whose output comes in items. Dropped before its end, it was abandoned.
 #[derive(Debug)]
@@ -165,9 +168,8 @@ impl Call for Items {
         self.array = Array::default();
     }
 
-    #[inline]
-    fn returned<T: Serialize + ?Sized>(&mut self, item: &T) {
-        self.came(|draft| capture::put(draft, item));
+    fn returned(&mut self, item: &dyn Capture) {
+        self.came(|draft| capture::put_any(draft, item));
     }
 
     fn returned_nothing(&mut self) {

@@ -6,6 +6,7 @@
 use std::{convert::Infallible, marker::PhantomData};
 
 use super::{AsyncCall, Call, Going, SyncCall};
+use crate::capture;
 
 /// Whether an output of `call` is wanted.
 #[inline]
@@ -172,7 +173,7 @@ impl<K, T: Defer<K>> Later<InOption<K>, Option<T>> {
             Some(value) => Some(value.defer(call, self.capture, outcome)),
             None => {
                 if self.capture {
-                    call.returned(&());
+                    call.returned(&capture::argument(&()));
                 } else {
                     Call::returned_nothing(&mut call);
                 }

@@ -21,10 +21,10 @@ pub use self::{
     future::AsyncCall,
     later::{AsBoxed, AsFuture, AsIterator, AsStream, InOption, InResult, Later, Now, is_recording},
     place::{MaybeId, Place},
-    start::Start,
     sync::SyncCall,
 };
 
+pub(crate) use self::start::Start;
 use self::{future::Away, going::Going, items::Items};
 
 use std::{fmt, marker::PhantomData, mem::ManuallyDrop, sync::Arc};
@@ -34,7 +34,8 @@ use observe_wire::journal::entry::{self, Ending, Field, Kind};
 use serde::Serialize;
 
 use crate::{
-    capture, clock,
+    capture::{self, Capture},
+    clock,
     context::{self, Context, Stamp},
     journal::Draft,
     scope,
@@ -90,6 +91,15 @@ impl Slot {
             None => Some(live.span),
             Some(more) => more.span,
         }
+    }
+
+    /// Ends the span with `value`. Apart, so that what calls it stays small.
+    #[inline(never)]
+    fn returned(&mut self, value: &dyn Capture) {
+        if let Some(span) = self.span() {
+            end_with(span, value);
+        }
+        self.leave();
     }
 
     /// Puts back what was in force before.
@@ -179,6 +189,15 @@ fn finish(
     draft.keep();
 }
 
+/// Writes the end of a span that returned `value`.
+#[inline(always)]
+fn end_with(span: SpanId, value: &dyn Capture) {
+    end(span, Ending::Returned, |draft| {
+        capture::put_any(draft, value);
+        true
+    });
+}
+
 /// Writes an end with a text.
 #[cold]
 pub(crate) fn end_with_text(span: SpanId, ending: Ending, text: &str) {
@@ -216,13 +235,9 @@ pub trait Call {
     fn leave(&mut self);
 
     /// Ends the span with `value`.
-    #[inline]
-    fn returned<T: Serialize + ?Sized>(&mut self, value: &T) {
+    fn returned(&mut self, value: &dyn Capture) {
         if let Some(span) = self.span() {
-            end(span, Ending::Returned, |draft| {
-                capture::put(draft, value);
-                true
-            });
+            end_with(span, value);
         }
         self.leave();
     }
@@ -248,14 +263,14 @@ pub trait Call {
     }
 
     /// Makes `value` the input.
-    fn input<T: Serialize + ?Sized>(&self, value: &T) {
+    fn input(&self, value: &dyn Capture) {
         if let Some(span) = self.span() {
-            change(span, Field::Input, |draft| capture::put(draft, value));
+            change(span, Field::Input, |draft| capture::put_any(draft, value));
         }
     }
 
     /// Adds metadata.
-    fn metadata<T: Serialize + ?Sized>(&self, key: &str, value: &T) {
+    fn metadata(&self, key: &str, value: &dyn Capture) {
         if let Some(span) = self.span() {
             change(span, Field::Metadata, |draft| {
                 draft.put(b"{");
@@ -264,7 +279,7 @@ pub trait Call {
                 if capture::is_secret(key) {
                     draft.put(capture::REDACTED);
                 } else {
-                    capture::put(draft, value);
+                    capture::put_any(draft, value);
                 }
                 draft.put(b"}");
             });
@@ -295,28 +310,15 @@ macro_rules! outcomes {
             !self.live.is_off()
         }
 
-        /// Begins a span of `site` where the context says; whether arguments are wanted.
+        /// Begins a span of `site` where the context says, with these arguments; whether it is recorded.
         #[inline]
-        pub fn start(&mut self, start: &mut Start, site: &'static Site) -> bool {
-            !context::is_unsampled() && (start.begin(site) || self.unrecorded(start))
+        pub fn begin(&mut self, site: &'static Site, arguments: &[&dyn Capture]) -> bool {
+            !context::is_unsampled() && self.live.begin(site, arguments)
         }
 
-        /// Begins a span of `site` at `place`; whether arguments are wanted.
-        pub fn start_at(&mut self, start: &mut Start, site: &'static Site, place: &Place) -> bool {
-            start.begin_in(site, place) || self.unrecorded(start)
-        }
-
-        #[cold]
-        #[inline(never)]
-        fn unrecorded(&mut self, start: &mut Start) -> bool {
-            self.live = Slot(ManuallyDrop::new(start.unrecorded()));
-            false
-        }
-
-        /// Begins the span.
-        #[inline(never)]
-        pub fn enter(&mut self, start: &mut Start) {
-            start.commit(&mut self.live);
+        /// The same at `place`.
+        pub fn begin_at(&mut self, site: &'static Site, place: &Place, arguments: &[&dyn Capture]) -> bool {
+            self.live.begin_at(site, place, arguments)
         }
 
         /// Whether an output is wanted.

@@ -5,8 +5,8 @@ use std::{fmt, mem::ManuallyDrop};
 use observe_model::SpanId;
 use observe_wire::journal::entry::{Ending, Field};
 
-use super::{Call, Place, Slot, Start, end, end_with_text, outcomes};
-use crate::{context, panic_text, site::Site};
+use super::{Call, Place, Slot, end, end_with_text, outcomes};
+use crate::{capture::Capture, context, panic_text, site::Site};
 
 /// An observed call on this thread. Dropped before its end, it was unwound through.
 #[derive(Debug)]
@@ -41,6 +41,11 @@ impl Call for SyncCall {
     #[inline]
     fn leave(&mut self) {
         self.live.leave();
+    }
+
+    #[inline]
+    fn returned(&mut self, value: &dyn Capture) {
+        self.live.returned(value);
     }
 }
 

@@ -91,6 +91,16 @@ pub(crate) struct Outcome {
 /// Writes `value` to the sink as JSON. If the value panics, the caller truncates the sink; nothing else is left behind.
 #[inline]
 pub(crate) fn capture<S: Sink, T: Serialize + ?Sized>(value: &T, sink: &mut S, limits: Limits) -> Outcome {
+    capture_by(sink, limits, |writer| writer.value(value))
+}
+
+/// The same of what `write` writes.
+#[inline]
+pub(crate) fn capture_by<S: Sink>(
+    sink: &mut S,
+    limits: Limits,
+    write: impl FnOnce(&mut Writer<'_, S>) -> Done,
+) -> Outcome {
     let start = sink.mark();
     let mut writer = Writer {
         end: start.saturating_add(limits.bytes),
@@ -102,13 +112,14 @@ pub(crate) fn capture<S: Sink, T: Serialize + ?Sized>(value: &T, sink: &mut S, l
         outcome: Outcome::default(),
         failure: None,
     };
-    match writer.value(value) {
+    match write(&mut writer) {
         Ok(()) if writer.failure.is_none() => writer.outcome,
         result => writer.conclude(start, result),
     }
 }
 
-type Done = Result<(), Error>;
+/// Whether a value was written.
+pub(crate) type Done = Result<(), Error>;
 
 /// The state of one capture; `&mut Writer` is the serializer.
 pub(crate) struct Writer<'s, S> {
@@ -332,7 +343,7 @@ impl<S: Sink> Writer<'_, S> {
 
     /// Serialises a value, unless that would be to wait for a lock.
     #[inline(always)]
-    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+    pub(crate) fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
         if locks::waits::<T>() {
             return self.display(&format_args!("<{}>", type_name::<T>()), |_| {});
         }

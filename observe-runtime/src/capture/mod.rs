@@ -5,6 +5,7 @@
 
 mod error;
 mod json;
+mod pen;
 mod probe;
 mod redacted;
 mod text;
@@ -13,9 +14,10 @@ mod tied;
 #[cfg(feature = "delivery")]
 pub(crate) use error::chain;
 pub(crate) use error::{ByRef, failure};
-pub use probe::{probe, problem, returned};
+pub(crate) use pen::Capture;
+pub use probe::{argument, probe, problem, returned};
 pub use redacted::Redacted;
-pub use tied::{Family, probe_tied};
+pub use tied::{Family, argument_tied};
 
 use std::{
     any::Any,
@@ -30,6 +32,7 @@ use serde::Serialize;
 
 use self::{
     json::{Limits, Outcome},
+    pen::Pen,
     text::Sink,
 };
 use crate::journal::{self, Draft};
@@ -55,11 +58,16 @@ pub(crate) fn limit() -> usize {
 }
 
 /// Writes `value` as JSON to the draft. Whatever goes wrong in it costs this value only.
-#[inline]
 pub(crate) fn put<T: Serialize + ?Sized>(draft: &mut Draft, value: &T) {
+    put_any(draft, &argument(value));
+}
+
+/// [`put`] of a value of any type.
+pub(crate) fn put_any(draft: &mut Draft, value: &dyn Capture) {
     let before = draft.mark();
     let limits = Limits { bytes: limit(), ..Limits::default() };
-    match catch_unwind(AssertUnwindSafe(|| json::capture(value, draft, limits))) {
+    let write = |writer: &mut json::Writer<'_, Draft>| value.capture(Pen(writer)).0;
+    match catch_unwind(AssertUnwindSafe(|| json::capture_by(draft, limits, write))) {
         Ok(Outcome { raw, .. }) => {
             if raw {
                 draft.mark_raw();

@@ -9,10 +9,13 @@ use std::{any::type_name, error::Error, fmt, ops::Deref};
 use observe_model::Failure;
 use serde::Serialize;
 
-use super::error::{ByRef, failure, text_alone};
-use crate::call::{Call, Start};
+use super::{
+    error::{ByRef, failure, text_alone},
+    pen::{Capture, Pen, Written},
+};
+use crate::call::Call;
 
-/// Declares the ways in order, each dereferencing to the next.
+/// Declares the ways in order, each dereferencing to the next; the last has the value.
 macro_rules! ways {
     ($(#[$doc:meta])* $way:ident) => {
         $(#[$doc])*
@@ -20,11 +23,6 @@ macro_rules! ways {
         pub struct $way<'a, T: ?Sized>(Option<&'a T>);
 
         impl<'a, T: ?Sized> $way<'a, T> {
-            #[inline]
-            fn new(value: Option<&'a T>) -> Self {
-                Self(value)
-            }
-
             #[inline]
             fn value(&self) -> Option<&'a T> {
                 self.0
@@ -35,18 +33,6 @@ macro_rules! ways {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $way<'a, T: ?Sized>($next<'a, T>);
-
-        impl<'a, T: ?Sized> $way<'a, T> {
-            #[inline]
-            fn new(value: Option<&'a T>) -> Self {
-                Self($next::new(value))
-            }
-
-            #[inline]
-            fn value(&self) -> Option<&'a T> {
-                self.0.value()
-            }
-        }
 
         impl<'a, T: ?Sized> Deref for $way<'a, T> {
             type Target = $next<'a, T>;
@@ -73,40 +59,53 @@ ways! {
 
 /// What can be done with a value on each way: `$written` is what is captured of `$value`.
 macro_rules! captured {
-    ($value:ident => $written:expr) => {
-        /// Writes the next argument.
-        #[inline]
-        pub fn observe_argument(&self, start: &mut Start) {
-            if let Some($value) = self.value() {
-                start.argument($written);
+    ([$($bounds:tt)*] $way:ident, $value:ident => $written:expr) => {
+        impl<T: $($bounds)* ?Sized> Capture for $way<'_, T> {
+            fn capture(&self, pen: Pen<'_, '_>) -> Written {
+                match self.value() {
+                    Some($value) => pen.write($written),
+                    None => pen.write(&()),
+                }
             }
         }
 
-        /// Makes it the input, in place of the arguments.
-        pub fn observe_input(&self, call: &impl Call) {
-            if let Some($value) = self.value() {
-                call.input($written);
+        impl<T: $($bounds)* ?Sized> $way<'_, T> {
+            /// The next argument.
+            #[inline]
+            pub fn observe_argument(&self) -> &dyn Capture {
+                self
             }
-        }
 
-        /// Ends the span with it, if there is a value.
-        #[inline]
-        pub fn observe_output(&self, call: &mut impl Call) {
-            if let Some($value) = self.value() {
-                call.returned($written);
+            /// Makes it the input, in place of the arguments.
+            pub fn observe_input(&self, call: &impl Call) {
+                if self.value().is_some() {
+                    call.input(self);
+                }
             }
-        }
 
-        /// Adds it to the metadata.
-        pub fn observe_metadata(&self, key: &str, call: &impl Call) {
-            if let Some($value) = self.value() {
-                call.metadata(key, $written);
+            /// Ends the span with it, if there is a value.
+            #[inline]
+            pub fn observe_output(&self, call: &mut impl Call) {
+                if self.value().is_some() {
+                    call.returned(self);
+                }
+            }
+
+            /// Adds it to the metadata.
+            pub fn observe_metadata(&self, key: &str, call: &impl Call) {
+                if self.value().is_some() {
+                    call.metadata(key, self);
+                }
             }
         }
     };
 }
 
-impl<'a, T: ?Sized> Probe<'a, T> {
+captured!([Serialize +] BySerialize, value => value);
+captured!([fmt::Debug +] ByDebug, value => &format_args!("{value:?}"));
+captured!([] ByName, _value => &format_args!("<{}>", type_name::<T>()));
+
+impl<'a, T: ?Sized> ByName<'a, T> {
     /// What `make` makes of it, if there is a value.
     #[inline]
     pub fn observe_view<V>(&self, make: impl FnOnce(&'a T) -> V) -> Option<V> {
@@ -122,11 +121,6 @@ impl<'a, T: ?Sized> Probe<'a, T> {
 }
 
 impl Probe<'_, ()> {
-    /// Writes the next argument, a null.
-    pub fn observe_argument(&self, start: &mut Start) {
-        start.argument(&());
-    }
-
     /// Leaves the input out.
     pub fn observe_input(&self, _call: &impl Call) {}
 
@@ -134,29 +128,18 @@ impl Probe<'_, ()> {
     pub fn observe_output(&self, call: &mut impl Call) {
         self.observe_unseen(call);
     }
-
-    /// Adds a null to the metadata.
-    pub fn observe_metadata(&self, key: &str, call: &impl Call) {
-        call.metadata(key, &());
-    }
-}
-
-impl<T: Serialize + ?Sized> BySerialize<'_, T> {
-    captured!(value => value);
-}
-
-impl<T: fmt::Debug + ?Sized> ByDebug<'_, T> {
-    captured!(value => &format_args!("{value:?}"));
-}
-
-impl<T: ?Sized> ByName<'_, T> {
-    captured!(_value => &format_args!("<{}>", type_name::<T>()));
 }
 
 /// The value behind `value`, for the method that its type allows.
 #[inline]
 pub fn probe<T: ?Sized>(value: &T) -> Probe<'_, T> {
-    Probe::new(Some(value))
+    Probe(argument(value))
+}
+
+/// The same of an argument, for which `()` is a value like any other: one way less to look at.
+#[inline]
+pub fn argument<T: ?Sized>(value: &T) -> BySerialize<'_, T> {
+    BySerialize(ByDebug(ByName(Some(value))))
 }
 
 ways! {
@@ -215,7 +198,12 @@ impl<T: ?Sized> ByTypeName<'_, T> {
 /// The error behind `error`, for the method that its type allows.
 #[inline(always)]
 pub fn problem<T: ?Sized>(error: &T) -> Problem<'_, T> {
-    Problem::new(Some(error))
+    problem_of(Some(error))
+}
+
+#[inline]
+fn problem_of<T: ?Sized>(error: Option<&T>) -> Problem<'_, T> {
+    Problem(ByTarget(ByDisplay(ByDebugText(ByTypeName(error)))))
 }
 
 /// What stands for the error of a value that is no `Result`.
@@ -249,7 +237,8 @@ impl<'a, T, E> Returned<'a, Result<T, E>> {
     #[inline]
     pub fn observe_parts(&self) -> (Probe<'a, T>, Problem<'a, E>) {
         let result = self.0.0;
-        (Probe::new(result.as_ref().ok()), Problem::new(result.as_ref().err()))
+        let value = Probe(BySerialize(ByDebug(ByName(result.as_ref().ok()))));
+        (value, problem_of(result.as_ref().err()))
     }
 }
 
@@ -257,7 +246,7 @@ impl<'a, T> Plain<'a, T> {
     /// The value, and that there is no error.
     #[inline]
     pub fn observe_parts(&self) -> (Probe<'a, T>, NoProblem) {
-        (Probe::new(Some(self.0)), NoProblem)
+        (probe(self.0), NoProblem)
     }
 }
 
@@ -290,7 +279,7 @@ mod tests {
     /// A failure of any type: a macro, because the method that is found depends on the type that is known.
     macro_rules! failure_of {
         ($error:expr) => {
-            Problem::new(Some($error)).failure().unwrap()
+            problem($error).failure().unwrap()
         };
     }
 

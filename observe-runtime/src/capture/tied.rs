@@ -1,11 +1,14 @@
 //! Arguments whose types name a lifetime, such as `View<'a>`: their `Serialize` or `Debug` may hold for `'static` alone,
 //! which the compiler finds out only when it has chosen it. So it is asked whether it holds for every lifetime.
 
-use std::{any::type_name, fmt, marker::PhantomData, ops::Deref};
+use std::{fmt, marker::PhantomData, ops::Deref};
 
 use serde::Serialize;
 
-use crate::call::Start;
+use super::{
+    pen::Capture,
+    probe::{BySerialize, argument},
+};
 
 /// The types that one is with other lifetimes: `dyn for<'x> Family<'x, Of = View<'x>>`.
 pub trait Family<'x> {
@@ -14,8 +17,8 @@ pub trait Family<'x> {
 }
 
 /// A value of a type of the family `F`, for the method that every type of the family allows.
-pub fn probe_tied<F: ?Sized, T>(value: &T) -> TiedBySerialize<'_, F, T> {
-    TiedBySerialize(TiedByDebug(TiedByName(value), PhantomData), PhantomData)
+pub fn argument_tied<F: ?Sized, T>(value: &T) -> TiedBySerialize<'_, F, T> {
+    TiedBySerialize(TiedByDebug(TiedByName(argument(value)), PhantomData), PhantomData)
 }
 
 /// A `Serialize` value is JSON.
@@ -25,7 +28,7 @@ pub struct TiedBySerialize<'a, F: ?Sized, T>(TiedByDebug<'a, F, T>, PhantomData<
 pub struct TiedByDebug<'a, F: ?Sized, T>(TiedByName<'a, T>, PhantomData<F>);
 
 /// Any other value is its type's name.
-pub struct TiedByName<'a, T>(&'a T);
+pub struct TiedByName<'a, T>(BySerialize<'a, T>);
 
 impl<'a, F: ?Sized, T> Deref for TiedBySerialize<'a, F, T> {
     type Target = TiedByDebug<'a, F, T>;
@@ -46,9 +49,9 @@ where
     F: for<'x> Family<'x>,
     for<'x> <F as Family<'x>>::Of: Serialize,
 {
-    /// Writes the next argument.
-    pub fn observe_argument(&self, start: &mut Start) {
-        start.argument(self.0.0.0);
+    /// The next argument.
+    pub fn observe_argument(&self) -> &dyn Capture {
+        &self.0.0.0
     }
 }
 
@@ -57,15 +60,15 @@ where
     F: for<'x> Family<'x>,
     for<'x> <F as Family<'x>>::Of: fmt::Debug,
 {
-    /// Writes the next argument.
-    pub fn observe_argument(&self, start: &mut Start) {
-        start.argument(&format_args!("{:?}", self.0.0));
+    /// The next argument.
+    pub fn observe_argument(&self) -> &dyn Capture {
+        &*self.0.0
     }
 }
 
 impl<T> TiedByName<'_, T> {
-    /// Writes the next argument.
-    pub fn observe_argument(&self, start: &mut Start) {
-        start.argument(&format_args!("<{}>", type_name::<T>()));
+    /// The next argument.
+    pub fn observe_argument(&self) -> &dyn Capture {
+        &**self.0
     }
 }

@@ -232,7 +232,7 @@ impl Table {
                         let start = RawStart::read(bytes.get(begun.offset as usize..)?)?;
                         let site = self.sites.get((start.site() as usize).wrapping_sub(1))?;
                         let to_wall = |ticks| anchor.to_wall(ticks);
-                        Plain::read(&start, rest, &site.note, attributes(start.stamp())?, to_wall)
+                        Plain::read(&start, rest, site.note(), attributes(start.stamp())?, to_wall)
                     });
                     match plain {
                         Some(plain) if suspect => batch.push_suspect(plain, outlets),
@@ -453,7 +453,7 @@ impl Table {
         let parts = Parts {
             start: fixed,
             input: start.payload(),
-            site: self.sites.get((fixed.site as usize).wrapping_sub(1)).map(|site| &site.note),
+            site: self.sites.get((fixed.site as usize).wrapping_sub(1)).map(|site| site.note()),
             changes: &changes,
             end: end.and_then(|at| self.chunks.entry(at)),
             attributes: open.stamp.and_then(|stamp| self.chunks.attributes(stamp)),

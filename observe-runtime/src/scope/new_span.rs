@@ -85,7 +85,7 @@ impl NewSpan {
         start.begin_at(site, at, self.name());
         let input = pieces().filter(|(piece, _)| piece.field.is_none()).last();
         let span = start.commit_with(input.map(|(piece, bytes)| (bytes, piece.raw)))?;
-        if self.name != site.note.name {
+        if self.name != site.name {
             change(span, Field::Name, |draft| capture::put(draft, &*self.name));
         }
         for (piece, bytes) in pieces() {

@@ -7,7 +7,7 @@ use std::{
     sync::{LazyLock, OnceLock},
 };
 
-use observe_model::{Level, SpanType};
+use observe_model::SpanType;
 
 use crate::site::Site;
 
@@ -34,9 +34,8 @@ impl Place {
 static PLACES: [OnceLock<Box<Place>>; SLOTS] = [const { OnceLock::new() }; SLOTS];
 
 /// For what finds no slot.
-static ELSEWHERE: LazyLock<[Site; SpanType::ALL.len()]> = LazyLock::new(|| {
-    std::array::from_fn(|n| Site::new("", SpanType::ALL[n], Level::Default, "", "", 0, &[]))
-});
+static ELSEWHERE: LazyLock<[Site; SpanType::ALL.len()]> =
+    LazyLock::new(|| std::array::from_fn(|n| Site::new("", "", "", 0, &[]).as_type(SpanType::ALL[n])));
 
 /// The site of spans of this type and name that are opened at `location`.
 pub(super) fn site(
@@ -47,7 +46,7 @@ pub(super) fn site(
     let address = ptr::from_ref(location).addr() / align_of::<Location<'_>>();
     let first = address.wrapping_mul(31).wrapping_add(span_type as usize);
     let make = || {
-        let site = Site::new(name, span_type, Level::Default, "", location.file(), location.line(), &[]);
+        let site = Site::new(name, "", location.file(), location.line(), &[]).as_type(span_type);
         Box::new(Place { location, span_type, name, site })
     };
     (0..PROBES)
