@@ -57,7 +57,7 @@
 //! |---|---|
 //! | `local` (default) | the SQLite file that the `observe` command shows |
 //! | `otlp` (default) | the OTLP destination |
-//! | `artanis`, `tracium` (default) | the destinations of these names |
+//! | `artanis`, `tracium`, `trajectory` (default) | the destinations of these names |
 //! | `tokio` (default) | `spawn`, `spawn_blocking`, `spawn_local` and `JoinSet` |
 //! | `http` | `propagate` for the headers of the `http` package: reqwest, hyper, axum |
 //! | `tower` | a layer for axum and other `tower` services |

@@ -268,6 +268,9 @@ fn default() -> Vec<String> {
     if cfg!(feature = "tracium") && is_set("TRACIUM_API_KEY") {
         names.push("tracium".to_owned());
     }
+    if cfg!(feature = "trajectory") && is_set("TRAJECTORY_API_KEY") && is_set("TRAJECTORY_ORG_ID") {
+        names.push("trajectory".to_owned());
+    }
     names
 }
 
@@ -291,6 +294,8 @@ const KNOWN: &[&str] = &[
     "artanis",
     #[cfg(feature = "tracium")]
     "tracium",
+    #[cfg(feature = "trajectory")]
+    "trajectory",
     "console",
     "jsonl",
     "none",
@@ -327,6 +332,16 @@ fn named(names: &[String], settings: &Settings) -> Vec<Box<dyn Destination>> {
                         tracium = tracium.keep_below(&directory.join("spool"));
                     }
                     destinations.push(Box::new(Tracium::new(tracium)));
+                }
+            }
+            #[cfg(feature = "trajectory")]
+            "trajectory" => {
+                use observe_runtime::destination::{Trajectory, TrajectorySettings};
+                if let Some(mut trajectory) = TrajectorySettings::from_env() {
+                    if let Some(directory) = data_directory(settings) {
+                        trajectory = trajectory.keep_below(&directory.join("spool"));
+                    }
+                    destinations.push(Box::new(Trajectory::new(trajectory)));
                 }
             }
             #[cfg(feature = "local")]

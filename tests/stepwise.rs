@@ -372,26 +372,32 @@ fn the_variables_of_the_platforms_own_clients_set_them_up() {
     let (recorder, directory) = (Recorder::start(), tempfile::tempdir().unwrap());
     let url = recorder.at("/");
     let variables = [
-        ("OBSERVE_DESTINATIONS", "artanis,tracium"),
+        ("OBSERVE_DESTINATIONS", "artanis,tracium,trajectory"),
         ("OBSERVE_DIR", directory.path().to_str().unwrap()),
         ("ARTANIS_API_KEY", "sk_1"),
         ("ARTANIS_BASE_URL", &url),
         ("TRACIUM_API_KEY", "sk_live_2"),
         ("TRACIUM_BASE_URL", url.trim_start_matches("http://")),
         ("TRACIUM_WORKSPACE_ID", "ws-1"),
+        ("TRAJECTORY_API_KEY", "tr_3"),
+        ("TRAJECTORY_ORG_ID", "org-1"),
+        ("TRAJECTORY_API_URL", &url),
     ];
     assert_eq!(child(&variables), "");
     let requests = recorder.requests();
-    let (tracium, artanis): (Vec<_>, Vec<_>) =
-        requests.into_iter().partition(|r| r.path.starts_with("/agents"));
+    let of = |path: &str| requests.iter().filter(|r| r.path.starts_with(path)).cloned().collect::<Vec<_>>();
+    let (tracium, artanis, trajectory) = (of("/agents"), of("/api"), of("/traces"));
     assert_eq!(tells(&artanis), ["running", "input", "output", "completed"]);
     assert_eq!(artanis[0].header("authorization"), Some("Bearer sk_1"));
     assert_eq!(tells(&tracium), ["create", "root in_progress", "root completed", "complete"]);
     assert_eq!(tracium[0].header("x-api-key"), Some("sk_live_2"));
     assert_eq!(tracium[0].json()["workspace_id"], "ws-1");
+    assert_eq!(trajectory.iter().map(Request::line).collect::<Vec<_>>(), ["POST /traces/upsert/"; 2]);
+    assert_eq!(trajectory[0].header("authorization"), Some("Bearer tr_3"));
+    assert_eq!(trajectory[0].header("x-organization-id"), Some("org-1"));
 
-    let off = [("ARTANIS_ENABLED", "on"), ("TRACIUM_API_KEY", "")];
+    let off = [("ARTANIS_ENABLED", "on"), ("TRACIUM_API_KEY", ""), ("TRAJECTORY_MONITORING", "off")];
     let said = child(&[&variables[..], &off].concat());
     assert_eq!(said, "observe: destination tracium: there is no key: set TRACIUM_API_KEY\n");
-    assert_eq!(recorder.requests().len(), 8);
+    assert_eq!(recorder.requests().len(), 10);
 }

@@ -4,53 +4,14 @@ mod common;
 
 use std::borrow::Cow;
 
-use common::span;
+use common::traces::{by_id, micros, something, trace, walk};
 use observe_model::{
     Cost, Details, Json, Level, Metadata, Metric, Record, Score, ScoreValue, Span, SpanId, SpanType, State,
     Status, Target, Timestamp, TraceAttributes, TraceId, Usage,
 };
 use observe_wire::platform::{LONGEST, Post, ReadError, Writer, artanis, tracium};
-use proptest::{collection::vec, prelude::*, sample::Index};
+use proptest::{collection::vec, prelude::*};
 use serde_json::{Value, json};
-
-fn micros(at: Timestamp) -> Timestamp {
-    Timestamp(at.0 / 1000 * 1000)
-}
-
-/// Spans of one trace, parents before children, all with the attributes of the first.
-fn trace() -> impl Strategy<Value = Vec<Span<'static>>> {
-    vec((span(), any::<Index>()), 1..6).prop_map(|spans| {
-        let mut trace: Vec<Span<'static>> = Vec::new();
-        for (n, (mut span, parent)) in spans.into_iter().enumerate() {
-            span.span_id = SpanId::from_seed(n.to_string());
-            span.parent_id = (n > 0).then(|| trace[parent.index(n)].span_id);
-            if let Some(root) = trace.first() {
-                (span.trace_id, span.attributes) = (root.trace_id, root.attributes.clone());
-            }
-            trace.push(span);
-        }
-        trace
-    })
-}
-
-/// Has `start` and `end` called as a destination does: a span's children between its own start and end.
-fn walk(trace: &[Span<'static>], at: &Span<'static>, visit: &mut impl FnMut(&Span<'static>, bool)) {
-    let is_root = at.span_id == trace[0].span_id;
-    if !is_root {
-        visit(at, true);
-    }
-    let mut children: Vec<_> = trace.iter().filter(|span| span.parent_id == Some(at.span_id)).collect();
-    children.sort_by_key(|span| span.start);
-    children.into_iter().for_each(|child| walk(trace, child, visit));
-    if !is_root {
-        visit(at, false);
-    }
-}
-
-fn by_id(mut spans: Vec<Span<'static>>) -> Vec<Span<'static>> {
-    spans.sort_by_key(|span| span.span_id);
-    spans
-}
 
 fn to_artanis(trace: &[Span<'static>]) -> Vec<Post> {
     let (mut writer, mut posts) = artanis::TraceWriter::begin(trace[0].trace_id, &trace[0]);
@@ -65,11 +26,6 @@ fn from_artanis(posts: &[Post]) -> Vec<Span<'static>> {
     let mut reader = artanis::Reader::default();
     posts.iter().for_each(|post| reader.take(&post.path, &post.body).unwrap());
     reader.spans()
-}
-
-/// `null` says nothing.
-fn something(text: Option<Cow<'static, str>>) -> Option<Cow<'static, str>> {
-    text.filter(|text| text != "null")
 }
 
 /// What Artanis carries of a trace, as `platform/artanis.rs` says.

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use observe_model::{Record, Span, TraceId};
+use observe_model::{Record, Resource, Span, TraceId};
 use observe_wire::platform::{Post, Writer, artanis};
 
 use super::stepwise::{Platform, Stepwise};
@@ -107,7 +107,7 @@ impl Platform for ArtanisSettings {
         self.url.trim_end_matches('/')
     }
 
-    fn begin(&self, id: TraceId, root: &Span<'_>) -> (Box<dyn Writer>, Vec<Post>) {
+    fn begin(&self, id: TraceId, root: &Span<'_>, _: &Resource) -> (Box<dyn Writer>, Vec<Post>) {
         let (writer, posts) = artanis::TraceWriter::begin(id, root);
         (Box::new(writer), posts)
     }

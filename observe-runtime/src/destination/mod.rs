@@ -13,10 +13,12 @@ mod platform;
 mod progress;
 mod queue;
 pub(crate) mod quiet;
-#[cfg(any(feature = "artanis", feature = "tracium"))]
+#[cfg(any(feature = "artanis", feature = "tracium", feature = "trajectory"))]
 mod stepwise;
 #[cfg(feature = "tracium")]
 mod tracium;
+#[cfg(feature = "trajectory")]
+mod trajectory;
 
 #[cfg(feature = "artanis")]
 pub use artanis::{Artanis, ArtanisSettings};
@@ -31,10 +33,12 @@ pub use platform::{Experiment, FutureAgi, InteractiveAi, Langfuse, Mlflow, Phoen
 pub(crate) use progress::Given;
 pub use progress::{Delivered, Progress};
 pub use queue::{Queue, Sink};
-#[cfg(any(feature = "artanis", feature = "tracium"))]
+#[cfg(any(feature = "artanis", feature = "tracium", feature = "trajectory"))]
 pub use stepwise::Stepwise;
 #[cfg(feature = "tracium")]
 pub use tracium::{Tracium, TraciumSettings};
+#[cfg(feature = "trajectory")]
+pub use trajectory::{Trajectory, TrajectorySettings};
 
 use std::{collections::HashSet, path::PathBuf, sync::Arc};
 

@@ -45,7 +45,12 @@ pub(crate) trait Platform: Clone + fmt::Debug + Send + 'static {
 
     /// Begins the trace that the platform is to know as `id`, with its first span. In the paths of posts [`Order::NAME`]
     /// stands for the name that it gives the trace itself.
-    fn begin(&self, id: TraceId, root: &Span<'_>) -> (Box<dyn Writer>, Vec<Post>);
+    fn begin(&self, id: TraceId, root: &Span<'_>, resource: &Resource) -> (Box<dyn Writer>, Vec<Post>);
+
+    /// Goes on with a trace that was told to its end, because something below its first span came after: `top`.
+    fn resume(&self, id: TraceId, top: &Span<'_>, resource: &Resource) -> Box<dyn Writer> {
+        self.begin(id, top, resource).0
+    }
 
     /// Whether the answer to the post names the trace.
     fn names(&self, post: &Post) -> bool {
@@ -57,7 +62,7 @@ pub(crate) trait Platform: Clone + fmt::Debug + Send + 'static {
     fn record(&self, id: TraceId, record: &Record) -> Option<Post>;
 }
 
-/// Tells a platform of traces step by step: `Artanis`, `Tracium`.
+/// Tells a platform of traces step by step: `Artanis`, `Tracium`, `Trajectory`.
 #[derive(Debug)]
 #[expect(private_bounds, reason = "there are no others than ours")]
 pub struct Stepwise<P: Platform> {

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use observe_model::{Record, Span, TraceId};
+use observe_model::{Record, Resource, Span, TraceId};
 use observe_wire::platform::{Post, Writer, tracium};
 
 use super::stepwise::{Platform, Stepwise};
@@ -112,7 +112,7 @@ impl Platform for TraciumSettings {
         self.url.trim_end_matches('/')
     }
 
-    fn begin(&self, id: TraceId, root: &Span<'_>) -> (Box<dyn Writer>, Vec<Post>) {
+    fn begin(&self, id: TraceId, root: &Span<'_>, _: &Resource) -> (Box<dyn Writer>, Vec<Post>) {
         let settings = tracium::Settings { workspace: self.workspace.clone(), tenant: self.tenant.clone() };
         let (writer, posts) = tracium::TraceWriter::begin(settings, id, Order::NAME, root);
         (Box::new(writer), posts)

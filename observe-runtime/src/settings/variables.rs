@@ -44,7 +44,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "OBSERVE_DESTINATIONS",
         "destinations([\"local\", \"console\"])",
-        "where spans go: `local`, `otlp`, `langfuse`, `interactiveai`, `futureagi`, `phoenix`, `mlflow`, `artanis`, `tracium`, `console`, `jsonl`, `none`, several with commas between",
+        "where spans go: `local`, `otlp`, `langfuse`, `interactiveai`, `futureagi`, `phoenix`, `mlflow`, `artanis`, `tracium`, `trajectory`, `console`, `jsonl`, `none`, several with commas between",
         "`local`, and each platform whose keys are set",
     ),
     variable(

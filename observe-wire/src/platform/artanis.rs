@@ -20,7 +20,7 @@ use observe_model::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{from_micros, is_default_level, to_micros};
+use super::{from_micros, is_default_level, is_zero, to_micros};
 
 pub use read::Reader;
 pub use write::{TraceWriter, record};
@@ -173,10 +173,6 @@ struct Step {
     details: Option<Box<Details>>,
     #[serde(default, skip_serializing_if = "is_zero")]
     dropped: u64,
-}
-
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 /// Keys of a trace's metadata that we write, and read.

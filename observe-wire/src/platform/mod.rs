@@ -7,6 +7,7 @@
 
 pub mod artanis;
 pub mod tracium;
+pub mod trajectory;
 
 use observe_model::{Json, Level, Record, Span, Timestamp};
 use serde::de::DeserializeOwned;
@@ -80,6 +81,10 @@ fn text_of(json: Option<Json>) -> Option<std::borrow::Cow<'static, str>> {
 /// What the trace is called.
 fn trace_name<'a>(root: &'a Span<'_>) -> &'a str {
     root.attributes.name.as_deref().unwrap_or(&root.name)
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 fn is_default_level(level: &Level) -> bool {

@@ -1,6 +1,8 @@
 //! Arbitrary spans, as the model allows them and the wire can carry them (`docs/WIRE.md`, "What is not carried").
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub(crate) mod traces;
+
 use std::borrow::Cow;
 
 use observe_model::{

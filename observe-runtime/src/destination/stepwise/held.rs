@@ -160,8 +160,13 @@ impl Held {
         } else {
             TraceId::from_seed(format!("{trace}-{}", root.span_id))
         };
-        let (writer, posts) = platform.begin(id, &stamped(root, resource));
-        let (root, posts) = if goes_on { (None, Vec::new()) } else { (Some(root.span_id), posts) };
+        let (top, root) = (stamped(root, resource), root.span_id);
+        let (writer, posts, root) = if goes_on {
+            (platform.resume(id, &top, resource), Vec::new(), None)
+        } else {
+            let (writer, posts) = platform.begin(id, &top, resource);
+            (writer, posts, Some(root))
+        };
         Some((Told { id, root, is_whole: is_whole && !goes_on, writer, started: HashSet::new() }, posts))
     }
 

@@ -1,0 +1,173 @@
+//! Trajectory: a trace is one object there, which holds its spans.
+//!
+//! Source: its client for Python, `trajectoryevals` 0.0.7.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use observe_model::{Record, Resource, Span, TraceId};
+use observe_wire::platform::{Post, Writer, trajectory};
+
+use super::stepwise::{Platform, Stepwise};
+use crate::{
+    delivery::{Settings, SpoolSettings},
+    report::say_once,
+    settings::var,
+};
+
+/// Where its client sends.
+const ADDRESS: &str = "http://api.trajectoryevals.com";
+
+/// Sends traces to Trajectory: each when it begins, without spans, and again, whole, when it has ended; a short one only
+/// then at once after the other.
+///
+/// A trace is told of when it has ended, or when it runs for more than a second; until it ends its spans are held. The
+/// session is its conversation. Scores and metrics that were given before it ended are in its metadata, later ones have no
+/// place. Unlike its own client's, no key is checked beforehand, and spans are sent by themselves only if they end after their
+/// trace.
+///
+/// ```
+/// use observe_runtime::destination::{Destination, Trajectory, TrajectorySettings};
+/// let trajectory = Trajectory::new(TrajectorySettings::new("key", "organization"));
+/// assert_eq!(trajectory.name(), "trajectory");
+/// ```
+pub type Trajectory = Stepwise<TrajectorySettings>;
+
+/// Settings of the `trajectory` destination.
+#[derive(Debug, Clone)]
+pub struct TrajectorySettings {
+    /// The key.
+    pub api_key: String,
+    /// The organization that the key belongs to.
+    pub organization: String,
+    /// Where the platform is. Default `http://api.trajectoryevals.com`, its client's own: not encrypted, which is said on
+    /// stderr.
+    pub url: String,
+    /// How long one request may take. Default 90 seconds, as its client has it.
+    pub timeout: Duration,
+    /// Where requests wait while the platform is away: at most 256 MiB, for a week. `None` keeps nothing on disk: after
+    /// about a minute they are lost, and counted.
+    pub spool: Option<PathBuf>,
+}
+
+impl TrajectorySettings {
+    /// Sends to `http://api.trajectoryevals.com` with this key of this organization.
+    pub fn new(api_key: impl Into<String>, organization: impl Into<String>) -> Self {
+        Self {
+            api_key: api_key.into(),
+            organization: organization.into(),
+            url: ADDRESS.to_owned(),
+            timeout: Duration::from_secs(90),
+            spool: None,
+        }
+    }
+
+    /// Reads `TRAJECTORY_API_KEY`, `TRAJECTORY_ORG_ID`, `TRAJECTORY_API_URL` and `TRAJECTORY_MONITORING`, which leaves the
+    /// destination out unless it is `true`. `None` without key and organization too, which is said on stderr.
+    pub fn from_env() -> Option<Self> {
+        if var("TRAJECTORY_MONITORING").is_some_and(|text| !text.eq_ignore_ascii_case("true")) {
+            return None;
+        }
+        let (Some(api_key), Some(organization)) = (var("TRAJECTORY_API_KEY"), var("TRAJECTORY_ORG_ID"))
+        else {
+            say_once(
+                "destination trajectory: a key or organization is missing: set TRAJECTORY_API_KEY and TRAJECTORY_ORG_ID",
+            );
+            return None;
+        };
+        let mut settings = Self::new(api_key, organization);
+        if let Some(url) = var("TRAJECTORY_API_URL") {
+            settings.url = url;
+        }
+        Some(settings)
+    }
+
+    /// The same with a place on disk below `directory`: one of its own for each address and key, so that what was meant for
+    /// one is never sent to another.
+    pub fn keep_below(mut self, directory: &Path) -> Self {
+        let receiver = [&*self.url, &*self.api_key, &*self.organization];
+        self.spool = Some(super::stepwise::spool_below(directory, "trajectory", &receiver));
+        self
+    }
+
+    /// Whether what is sent can be read on the way: `http` to anywhere but this machine.
+    fn is_open(&self) -> bool {
+        let host = self.url.strip_prefix("http://").map(|rest| rest.split('/').next().unwrap_or_default());
+        let is_here = |host: &str| {
+            let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+            name == "localhost" || host.starts_with("[::1]") || name.starts_with("127.")
+        };
+        host.is_some_and(|host| !is_here(host))
+    }
+}
+
+impl Platform for TrajectorySettings {
+    const NAME: &str = "trajectory";
+
+    fn delivery(&self) -> Settings {
+        if self.is_open() {
+            say_once(&format!(
+                "destination trajectory: {} is not encrypted: set TRAJECTORY_API_URL to an address with https://",
+                self.url
+            ));
+        }
+        Settings {
+            name: Self::NAME.to_owned(),
+            headers: vec![
+                ("Authorization".to_owned(), format!("Bearer {}", self.api_key)),
+                ("X-Organization-Id".to_owned(), self.organization.clone()),
+                super::stepwise::user_agent(),
+            ],
+            timeout: self.timeout,
+            gzip: false,
+            spool: self.spool.clone().map(SpoolSettings::new),
+            left: None,
+            lookup: None,
+            page: None,
+        }
+    }
+
+    fn address(&self) -> &str {
+        self.url.trim_end_matches('/')
+    }
+
+    fn begin(&self, id: TraceId, root: &Span<'_>, resource: &Resource) -> (Box<dyn Writer>, Vec<Post>) {
+        let (writer, posts) = trajectory::TraceWriter::begin(&resource.project, id, root);
+        (Box::new(writer), posts)
+    }
+
+    fn resume(&self, id: TraceId, top: &Span<'_>, _: &Resource) -> Box<dyn Writer> {
+        Box::new(trajectory::TraceWriter::resume(&self.organization, id, top))
+    }
+
+    fn record(&self, _: TraceId, _: &Record) -> Option<Post> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_known_what_travels_in_the_open() {
+        let is_open = |url: &str| {
+            TrajectorySettings { url: url.to_owned(), ..TrajectorySettings::new("k", "o") }.is_open()
+        };
+        for url in
+            ["http://api.trajectoryevals.com", "http://10.0.0.1:8000/x", "http://localhost.example.com"]
+        {
+            assert!(is_open(url), "{url}");
+        }
+        for url in [
+            "https://api.trajectoryevals.com",
+            "http://localhost:8000",
+            "http://127.0.0.1:1/x",
+            "http://[::1]:80",
+        ] {
+            assert!(!is_open(url), "{url}");
+        }
+    }
+}
