@@ -32,13 +32,13 @@ pub fn is_on() -> bool {
     may_be_on() && is_on_after_all()
 }
 
-/// The same, but also while nobody has asked yet: [`is_on_after_all`] tells.
+/// The same, but also true while nobody has asked yet, which is found out next.
 #[inline]
 pub fn may_be_on() -> bool {
     STATE.load(Ordering::Relaxed) != OFF
 }
 
-/// Whether what [`may_be_on`] is.
+/// Whether an initialised process records, where [`may_be_on`] said that it may.
 #[inline]
 pub(crate) fn is_on_after_all() -> bool {
     STATE.load(Ordering::Relaxed) == ON || first_asked()
