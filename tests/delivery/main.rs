@@ -277,6 +277,18 @@ fn an_answer_that_drips_is_given_up_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_name_that_does_not_resolve_is_said_and_nothing_is_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    // RFC 2606: there is never anything of that name.
+    let mut sender = Sender::with_disk("http://receiver.invalid:4318/v1/traces".to_owned(), directory.path());
+    sender.send(5);
+    let counts = sender.counts();
+    assert_eq!((counts.spooled, counts.sent, counts.failed), (5, 0, 0), "{counts:?}");
+    let said = counts.error.unwrap();
+    assert!(said.contains("receiver.invalid") && said.contains("cannot be reached"), "{said}");
+}
+
+#[test]
 fn what_is_no_http_is_no_answer() {
     for garbage in ["\0\u{1}\u{2}\u{3} garbage\r\n\r\n", "SSH-2.0-OpenSSH_9.2\r\n", "HTTP/9.9 200 OK\r\n\r\n"]
     {
