@@ -1,5 +1,8 @@
 //! `observe recover`, as a user runs it.
 
+#[path = "../../tests/masking/corpus.rs"]
+mod corpus;
+
 use std::{
     fs,
     path::Path,
@@ -142,4 +145,67 @@ fn damage_is_said_and_fails_and_what_can_be_read_is_kept() {
     let store = SqliteStore::open_read_only(directory.path().join("observe.db")).unwrap();
     assert!(store.trace(TraceId::from_int(TRACE).unwrap()).unwrap().is_some());
     assert_eq!(stdout(&recover(directory.path(), &[])), "nothing to recover\n");
+}
+
+#[test]
+fn no_secret_gets_from_a_journal_into_the_database() {
+    let secrets = corpus::corpus();
+    let directory = tempfile::tempdir().unwrap();
+    let clock = ClockNote { wall: Timestamp(1_700_000_000_000_000_000), nanos_per_tick: 1.0 };
+    let mut entries = [
+        entry(Kind::Resource, 0, &[0; 8], &serde_json::to_vec(&Resource::default()).unwrap()),
+        entry(Kind::Clock, 0, &[0; 8], &serde_json::to_vec(&clock).unwrap()),
+    ]
+    .concat();
+    for (span, secret) in (1..).zip(&secrets) {
+        let start = [span, 10, 0, span, 0, 0, 1].map(u64::to_le_bytes).concat();
+        let input = serde_json::json!({ "deep": [{ "said": secret }] }).to_string();
+        let output = Value::from(&**secret).to_string();
+        let target = Target { trace_id: TraceId::from_int(span.into()), ..Target::default() };
+        let score = Score {
+            id: span.to_string(),
+            name: secret.clone(),
+            comment: Some(secret.clone()),
+            target,
+            ..Score::default()
+        };
+        entries.extend(entry(Kind::Start, 0, &start, input.as_bytes()));
+        // The last one was still running.
+        if span < secrets.len() as u64 {
+            let end = entry::moment(span, 20);
+            entries.extend(entry(Kind::End, Ending::Returned as u8, &end, output.as_bytes()));
+        }
+        let score = serde_json::to_vec(&Record::Score(score)).unwrap();
+        entries.extend(entry(Kind::Record, 0, &[0; 8], &score));
+    }
+    drop(process(directory.path(), &chunk(entries)));
+
+    let count = secrets.len();
+    let said = recover(directory.path(), &[]);
+    assert_eq!(stdout(&said), format!("recovered {count} spans, 1 of them interrupted; {count} scores\n"));
+    let store = SqliteStore::open_read_only(directory.path().join("observe.db")).unwrap();
+    for span in 1..=count {
+        let trace = store.trace(TraceId::from_int(span as u128).unwrap()).unwrap().unwrap();
+        let trace = serde_json::to_string(&trace).unwrap();
+        assert!(trace.contains("[redacted]"), "{trace}");
+        corpus::assert_no_secret("a trace", &trace);
+    }
+    let scores = store.scores(&RecordQuery { limit: 1000, ..RecordQuery::default() }).unwrap().items;
+    assert_eq!(scores.len(), count);
+    corpus::assert_no_secret("a score", &serde_json::to_string(&scores).unwrap());
+    drop(store);
+    // Nor does it stay in a corner of a file, nor in the journal.
+    assert_no_secret_below(directory.path());
+}
+
+fn assert_no_secret_below(directory: &Path) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            assert_no_secret_below(&path);
+        } else {
+            let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+            corpus::assert_no_secret(&path.display().to_string(), &text);
+        }
+    }
 }

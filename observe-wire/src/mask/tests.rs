@@ -1,4 +1,4 @@
-use observe_model::{Span, SpanId, Timestamp, TraceAttributes, TraceId};
+use observe_model::{Metric, Record, Score, Span, SpanId, Target, Timestamp, TraceAttributes, TraceId};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -99,5 +99,23 @@ proptest! {
     #[test]
     fn any_text_can_be_taken_for_json(text in "(\\PC|\"|\\\\|sk-[a-z0-9]{20}|[0-9]{15}){0,20}") {
         json::redacted(&text);
+    }
+}
+
+#[test]
+fn a_score_is_about_the_session_as_its_spans_call_it() {
+    let key = key();
+    let target = Target { session: Some(format!("chat of {key}")), ..Target::default() };
+    let mut attributes = TraceAttributes { session: target.session.clone(), ..TraceAttributes::default() };
+    let score = Score { id: key.clone(), target: target.clone(), ..Score::default() };
+    let metric = Metric { id: key.clone(), target, ..Metric::default() };
+    Mask::default().attributes(&mut attributes);
+    assert_eq!(attributes.session.as_deref(), Some("chat of [redacted]"));
+    for mut record in [Record::Score(score), Record::Metric(metric)] {
+        Mask::default().record(&mut record);
+        let (Record::Score(Score { id, target, .. }) | Record::Metric(Metric { id, target, .. })) = &record;
+        assert_eq!(target.session, attributes.session);
+        // Others keep theirs.
+        assert_eq!(*id, TraceId::from_seed(&key).to_string());
     }
 }

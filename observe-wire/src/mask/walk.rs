@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use observe_model::{
-    Details, Json, Metadata, Metric, Prompt, Record, Score, ScoreValue, Span, TraceAttributes, TraceUpdate,
+    Details, Json, Metadata, Metric, Prompt, Record, Score, ScoreValue, Span, Target, TraceAttributes,
+    TraceId, TraceUpdate,
 };
 
 use super::{Mask, replace};
@@ -45,11 +46,7 @@ impl Mask {
             environment: _,
             public: _,
         } = attributes;
-        for id in [session, user].into_iter().flatten() {
-            if let Some(masked) = self.id(id) {
-                *id = masked;
-            }
-        }
+        [session, user].into_iter().flatten().for_each(|id| self.owned_id(id));
         for text in [name, version, release].into_iter().flatten().chain(tags) {
             self.owned(text);
         }
@@ -67,14 +64,18 @@ impl Mask {
         match record {
             Record::Score(score) => self.score(score),
             Record::Metric(metric) => {
-                let Metric { id: _, name, value: _, unit, tags, target: _, at: _ } = metric;
+                let Metric { id, name, value: _, unit, tags, target, at: _ } = metric;
+                self.record_id(id);
+                self.target(target);
                 [name].into_iter().chain(unit).chain(tags).for_each(|text| self.owned(text));
             }
         }
     }
 
     fn score(&self, score: &mut Score) {
-        let Score { id: _, name, value, target: _, at: _, comment, correction, metadata, author } = score;
+        let Score { id, name, value, target, at: _, comment, correction, metadata, author } = score;
+        self.record_id(id);
+        self.target(target);
         let value = match value {
             ScoreValue::Text(text) | ScoreValue::Categorical(text) => Some(text),
             ScoreValue::Numeric(_) | ScoreValue::Boolean(_) => None,
@@ -82,6 +83,19 @@ impl Mask {
         [name].into_iter().chain(comment).chain(author).chain(value).for_each(|text| self.owned(text));
         correction.iter_mut().for_each(|correction| self.recorded(correction));
         self.entries(metadata);
+    }
+
+    /// Of two records with one id the later is taken for the earlier one anew, so each id becomes another.
+    fn record_id(&self, id: &mut String) {
+        if self.id(id).is_some() {
+            *id = TraceId::from_seed(&*id).to_string();
+        }
+    }
+
+    /// The session becomes what it is called on its spans, so that they stay together.
+    fn target(&self, target: &mut Target) {
+        let Target { trace_id: _, span_id: _, session } = target;
+        session.iter_mut().for_each(|id| self.owned_id(id));
     }
 
     fn details(&self, details: &mut Details) {
@@ -121,6 +135,12 @@ impl Mask {
     fn owned(&self, text: &mut String) {
         if let Some(masked) = self.text(text) {
             *text = masked;
+        }
+    }
+
+    fn owned_id(&self, id: &mut String) {
+        if let Some(masked) = self.id(id) {
+            *id = masked;
         }
     }
 
