@@ -9,6 +9,8 @@
 )]
 #![deny(let_underscore_drop, unreachable_code, trivial_casts, trivial_numeric_casts, unit_bindings)]
 
+use std::convert::Infallible;
+
 use observe::observe;
 
 /// Documented, and to be used.
@@ -55,6 +57,51 @@ async fn fails(text: &str, mut n: u8) -> Result<u8, String> {
 #[observe]
 fn ends() -> ! {
     std::process::exit(0)
+}
+
+struct Impossible(u8);
+
+#[observe]
+impl From<Infallible> for Impossible {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+#[observe]
+fn nothing(never: Infallible) {
+    match never {}
+}
+
+#[observe]
+fn goes_on(never: Infallible) {
+    match never {}
+    #[expect(unreachable_code, reason = "what the function itself never reaches is warned of")]
+    let _text = String::new();
+}
+
+#[observe(output = |n| *n)]
+fn viewed(never: Infallible) -> u8 {
+    match never {}
+}
+
+#[observe]
+fn stays(never: Result<Infallible, Infallible>) -> Infallible {
+    match never {
+        Ok(never) => return never,
+        Err(never) => never,
+    }
+}
+
+#[observe]
+fn iterates(never: Infallible) -> Box<dyn Iterator<Item = u8>> {
+    match never {}
+}
+
+#[observe]
+async fn waits(never: Infallible) -> Infallible {
+    std::future::ready(()).await;
+    match never {}
 }
 
 #[observe]
@@ -118,4 +165,6 @@ fn functions_are_what_they_were() {
     assert_eq!(holder.get() + holder.take(), 4);
     drop((everything(1), fails("", 1), Holder::new(1).later("")));
     let _: fn() -> ! = ends;
+    let _: fn(Infallible) -> Impossible = From::from;
+    let _ = (nothing, goes_on, viewed, stays, iterates, waits, Impossible(0).0);
 }

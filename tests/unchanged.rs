@@ -32,6 +32,32 @@ fn knows_a_macro(trace: TraceId) -> u8 {
 }
 
 #[observe(trace_id = trace)]
+fn knows_what_a_macro_defines(trace: TraceId) -> u8 {
+    use std::cell::Cell;
+    thread_local! {
+        static DROPPED: Cell<u8> = const { Cell::new(0) };
+    }
+    struct Own;
+    impl Drop for Own {
+        fn drop(&mut self) {
+            DROPPED.set(DROPPED.get() + 1);
+        }
+    }
+    drop([Own, Own]);
+    DROPPED.get()
+}
+
+#[observe(trace_id = trace)]
+async fn knows_what_a_macro_defines_and_waits(trace: TraceId) -> u8 {
+    std::thread_local!(static LAST: u8 = const { 3 });
+    fn last() -> u8 {
+        LAST.with(|last| *last)
+    }
+    std::future::ready(()).await;
+    last()
+}
+
+#[observe(trace_id = trace)]
 async fn knows_a_type_and_waits(trace: TraceId) -> Result<&'static str, String> {
     enum Own {}
     std::future::ready(()).await;
@@ -63,6 +89,20 @@ fn a_type_inside_a_function_keeps_its_name() {
     let spans = trace(trace_id);
     assert_eq!(output(named(&spans, "knows_a_type")), json!("unchanged::knows_a_type::Own"));
     assert_eq!(output(named(&spans, "knows_a_macro")), json!(7));
+}
+
+#[test]
+fn an_item_inside_a_function_may_use_what_a_macro_beside_it_defines() {
+    let trace_id = id("macros inside");
+    assert_eq!(knows_what_a_macro_defines(trace_id), 2);
+    let waited = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(knows_what_a_macro_defines_and_waits(trace_id));
+    assert_eq!(waited, 3);
+    let spans = trace(trace_id);
+    assert_eq!(output(named(&spans, "knows_what_a_macro_defines")), json!(2));
+    assert_eq!(output(named(&spans, "knows_what_a_macro_defines_and_waits")), json!(3));
 }
 
 #[observe(trace_id = trace, skip(trace))]

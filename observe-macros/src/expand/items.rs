@@ -2,14 +2,35 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::quote;
-use syn::{Block, Item, Stmt, parse::Parser};
+use syn::{Block, Ident, Item, Stmt, parse::Parser};
 
 use crate::function::Function;
+
+/// Macros of the standard library that are called as statements and define nothing.
+const PLAIN: [&str; 17] = [
+    "assert",
+    "assert_eq",
+    "assert_ne",
+    "dbg",
+    "debug_assert",
+    "debug_assert_eq",
+    "debug_assert_ne",
+    "eprint",
+    "eprintln",
+    "panic",
+    "print",
+    "println",
+    "todo",
+    "unimplemented",
+    "unreachable",
+    "write",
+    "writeln",
+];
 
 /// Takes the items out of a body that is to run inside a closure or an async block.
 ///
 /// Left there they would have another path, which `type_name` shows and a program may look at. Where the body has a macro
-/// of its own they stay, since they may use it.
+/// of its own, or calls one that may define items as `thread_local!` does, they stay, since they may use it.
 pub(super) fn take(function: &mut Function) -> TokenStream {
     let body = function.body.stream();
     // Parsing costs time, and most bodies have none.
@@ -17,7 +38,12 @@ pub(super) fn take(function: &mut Function) -> TokenStream {
         return TokenStream::new();
     }
     let Ok(statements) = Block::parse_within.parse2(body) else { return TokenStream::new() };
-    if statements.iter().any(|statement| matches!(statement, Stmt::Item(Item::Macro(_)))) {
+    let defines = |statement: &Stmt| match statement {
+        Stmt::Item(Item::Macro(_)) => true,
+        Stmt::Macro(call) => call.mac.path.segments.last().is_none_or(|name| !is_plain(&name.ident)),
+        _ => false,
+    };
+    if statements.iter().any(defines) {
         return TokenStream::new();
     }
     let (items, rest): (Vec<_>, Vec<_>) =
@@ -26,6 +52,10 @@ pub(super) fn take(function: &mut Function) -> TokenStream {
     braces.set_span(function.body.span());
     function.body = braces;
     quote!(#(#items)*)
+}
+
+fn is_plain(name: &Ident) -> bool {
+    PLAIN.iter().any(|plain| name == plain)
 }
 
 fn begins_type(token: &TokenTree) -> bool {

@@ -121,7 +121,9 @@ fn run_in_place(
         Returns::Named(ty) => quote_spanned!(here=> let __observe_return: #ty = #body;),
     };
     let finish = returned::finish(args, function, later, call);
-    quote_spanned!(here=> #run #finish)
+    // A body that never ends, as `match never {}`, makes what follows unreachable. The compiler says so of one statement
+    // only: of this one, which is allowed to be.
+    quote_spanned!(here=> #run #[allow(unreachable_code)] {} #finish)
 }
 
 /// The same for a function that is polled.
