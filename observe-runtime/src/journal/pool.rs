@@ -70,6 +70,8 @@ struct Pool {
     provided: u64,
     /// Where segments lie that must outlive the process.
     directory: Option<Directory>,
+    /// Where they lay before that failed: locked, since this process goes on reading what is there.
+    left: Option<Directory>,
     /// Why they do not any more.
     problem: Option<String>,
     collector: Option<Thread>,
@@ -105,7 +107,7 @@ fn freed() -> &'static Condvar {
 pub(super) fn begin_anew() {
     // The file that this process shares would keep the parent's directory locked when the parent is gone.
     if let Ok(mut parents) = POOL.get().0.try_lock() {
-        parents.directory = None;
+        (parents.directory, parents.left) = (None, None);
     }
     POOL.renew((Mutex::new(Pool::new()), Condvar::new()));
     IN_USE.store(0, Ordering::Relaxed);
@@ -133,6 +135,7 @@ impl Pool {
             sequence: 0,
             provided: 0,
             directory: None,
+            left: None,
             problem: None,
             collector: None,
         }
@@ -163,6 +166,7 @@ impl Pool {
     fn leave_directory(&mut self, error: &io::Error) {
         if let Some(directory) = self.directory.take() {
             self.problem = Some(unkept(directory.path(), error));
+            self.left = Some(directory);
         }
     }
 
@@ -334,10 +338,11 @@ pub(crate) fn take_problem() -> Option<String> {
 
 /// Ends keeping the journal in files, and removes them: everything in them has arrived.
 pub(crate) fn remove_directory() {
-    let directory = pool().directory.take();
-    if let Some(directory) = directory {
-        directory.remove();
-    }
+    let directories = {
+        let mut pool = pool();
+        [pool.directory.take(), pool.left.take()]
+    };
+    directories.into_iter().flatten().for_each(Directory::remove);
 }
 
 /// Counts a span that was not recorded.
@@ -386,5 +391,26 @@ pub(crate) fn wake() {
     ASLEEP.store(false, Ordering::Relaxed);
     if let Some(collector) = &pool().collector {
         collector.unpark();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use observe_wire::journal::{any_below, recover_dead};
+
+    use super::*;
+
+    #[test]
+    fn a_directory_that_was_left_is_nobody_elses_while_its_process_lives() {
+        let root = tempfile::tempdir().unwrap();
+        let mut pool = Pool::new();
+        pool.directory = Some(Directory::create(root.path(), &["local".to_owned()]).unwrap());
+        pool.leave_directory(&io::ErrorKind::StorageFull.into());
+        let recover = || recover_dead(root.path(), "local", |_, _| Ok(())).unwrap();
+        recover();
+        assert!(any_below(root.path()), "it was taken for that of a dead process");
+        drop(pool);
+        recover();
+        assert!(!any_below(root.path()));
     }
 }

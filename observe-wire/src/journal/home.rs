@@ -50,9 +50,11 @@ impl Home {
         for name in owed {
             File::create(owed_to(&path, name.as_ref()))?;
         }
-        // Last: a directory without a lock is passed over.
-        let lock = File::create_new(path.join(LOCK))?;
+        // Last, and by its name only when it is locked: a directory without a lock is passed over.
+        let unnamed = path.join(format!("{LOCK}.new"));
+        let lock = File::create_new(&unnamed)?;
         lock.try_lock()?;
+        fs::rename(unnamed, path.join(LOCK))?;
         Ok(Self { path, _lock: lock })
     }
 
