@@ -11,6 +11,7 @@ A case is run with few and with many roots, a thousand children each; the differ
 
 import argparse
 import collections
+import statistics
 import sys
 
 import callgrind
@@ -18,6 +19,9 @@ import harness
 
 CHILDREN = 1000
 FEW, MANY = 20, 60
+# How often the collector wakes is chance, and with it whether it makes chunks ready once more or less, which is some sixty
+# instructions per span: of what is held there, the median of so many runs counts.
+RUNS = 3
 
 # What an annotated call may cost, and the case it is counted from. The bars of the hot path.
 BARS = {
@@ -44,7 +48,7 @@ HELD = {
     ("observe_unsampled", "async"): 69,
     ("observe_encode", "sync"): 870,
     ("observe_encode", "async"): 935,
-    ("observe_encode", "background"): 630,
+    ("observe_encode", "background"): 640,
 }
 
 
@@ -105,7 +109,11 @@ def cells(program, cases):
             spent, spans = measure(program, case, kind)
             result[case, kind] = spent.host / spans
             if kind == "sync":
-                result[case, "background"] = spent.background / spans
+                runs = [spent.background / spans]
+                if (case, "background") in HELD:
+                    again = (measure(program, case, kind) for _ in range(RUNS - 1))
+                    runs += [spent.background / spans for spent, spans in again]
+                result[case, "background"] = statistics.median(runs)
     return result
 
 
