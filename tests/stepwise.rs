@@ -14,7 +14,10 @@ use std::{
 
 use observe::{
     Span, SpanId, Status, TraceId,
-    destination::{Artanis, ArtanisSettings, Delivered, Destination, Tracium, TraciumSettings},
+    destination::{
+        Artanis, ArtanisSettings, Delivered, Destination, Tracium, TraciumSettings, Trajectory,
+        TrajectorySettings,
+    },
 };
 use observe_runtime::{Metric, Resource, Score, ScoreValue, Target, Timestamp};
 use recorder::{Recorder, Request};
@@ -288,6 +291,23 @@ fn what_is_held_is_bounded_and_what_is_dropped_is_counted() {
     let counts = artanis.progress().get();
     assert_eq!(counts.accepted, 0);
     assert!((68..72).contains(&counts.dropped), "{counts:?}");
+}
+
+#[test]
+fn what_a_platform_is_told_all_at_once_in_the_end_is_bounded_too() {
+    let settings =
+        TrajectorySettings { url: format!("http://{}", nowhere()), ..TrajectorySettings::new("k", "o") };
+    let mut trajectory = begun(Trajectory::new(settings));
+    show(&mut trajectory, &[running(span("a", "root", None, 0))]);
+    let text = format!("\"{}\"", "a".repeat(1 << 20));
+    for n in 0..100_u64 {
+        let mut step = span("a", "step", Some("root"), n);
+        step.span_id = SpanId::from_seed(n.to_string());
+        step.input = Some(text.clone().into());
+        show(&mut trajectory, &[step]);
+    }
+    let dropped = trajectory.progress().get().dropped;
+    assert!((68..72).contains(&dropped), "{dropped}");
 }
 
 fn score(trace: &str, value: ScoreValue) -> Score {

@@ -285,6 +285,20 @@ fn what_ends_after_its_trace_is_sent_by_itself() {
 }
 
 #[test]
+fn a_span_of_which_more_is_said_after_its_end_is_there_once() {
+    let mut trace = example();
+    let (mut writer, mut posts) = TraceWriter::begin("support", trace[0].trace_id, &trace[0]);
+    for output in ["1", "2"] {
+        trace[1].output = Some(output.into());
+        writer.start(&trace[1]);
+        writer.end(&trace[1]);
+    }
+    posts.extend(writer.finish(&trace[0]));
+    assert_eq!(by_id(read(&posts).spans()), by_id(carried(trace)));
+    assert_eq!(body(&posts[1])["trace_spans"].as_array().unwrap().len(), 2);
+}
+
+#[test]
 fn metrics_and_scores_are_in_the_traces_metadata() {
     let trace = example();
     let score = |name: &str, value: ScoreValue| {

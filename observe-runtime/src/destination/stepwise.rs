@@ -37,6 +37,9 @@ pub(crate) trait Platform: Clone + fmt::Debug + Send + 'static {
     /// The name of the destination.
     const NAME: &str;
 
+    /// Whether the writer holds the spans of a trace until that ends: they count as held for as long.
+    const HOLDS: bool = false;
+
     /// How requests are sent.
     fn delivery(&self) -> Settings;
 

@@ -105,6 +105,7 @@ impl TrajectorySettings {
 
 impl Platform for TrajectorySettings {
     const NAME: &str = "trajectory";
+    const HOLDS: bool = true;
 
     fn delivery(&self) -> Settings {
         if self.is_open() {

@@ -53,6 +53,8 @@ struct Told {
     /// Its first span; `None` if it was told to its end before, and this comes after.
     root: Option<SpanId>,
     is_whole: bool,
+    /// Its writer has what was told, until the end.
+    holds: bool,
     writer: Box<dyn Writer>,
     /// Spans that began and have not ended.
     started: HashSet<SpanId>,
@@ -167,7 +169,9 @@ impl Held {
             let (writer, posts) = platform.begin(id, &top, resource);
             (writer, posts, Some(root))
         };
-        Some((Told { id, root, is_whole: is_whole && !goes_on, writer, started: HashSet::new() }, posts))
+        let holds = P::HOLDS && !goes_on;
+        let is_whole = is_whole && !goes_on;
+        Some((Told { id, root, is_whole, holds, writer, started: HashSet::new() }, posts))
     }
 
     /// The trace's first span, as far as it is known: the one without a parent, else the earliest without one here. While the
@@ -214,7 +218,9 @@ impl Held {
         }
         path.into_iter().rev().for_each(|span| leave(span, told, posts));
         for id in ended {
-            if let Some((_, bytes)) = self.spans.remove(&id) {
+            if let Some((_, bytes)) = self.spans.remove(&id)
+                && !told.holds
+            {
                 self.bytes -= bytes;
             }
         }

@@ -155,6 +155,10 @@ impl TraceWriter {
 impl Writer for TraceWriter {
     /// Nothing is posted of it before the trace ends.
     fn start(&mut self, span: &Span<'_>) -> Vec<Post> {
+        // More was said of it after it had ended.
+        if self.places.contains_key(&span.span_id) && span.span_id != self.root {
+            return Vec::new();
+        }
         let above = span
             .parent_id
             .and_then(|parent| self.places.get(&parent))
