@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use observe_model::TraceId;
+use observe_model::{Resource, TraceId};
 use observe_wire::journal::entry::Kind;
 use once_cell::sync::OnceCell;
 
@@ -129,7 +129,8 @@ fn begin(
     more: impl FnOnce() -> Vec<Box<dyn Destination>>,
 ) -> Result<Runtime, Option<std::io::Error>> {
     // Destinations may ask for it as soon as they are made.
-    mask::set(settings.mask());
+    let mask = settings.mask();
+    mask::set(mask.clone());
     if settings.enabled {
         destinations.extend(more());
     }
@@ -144,13 +145,15 @@ fn begin(
     }
     provide_for_child(settings, &destinations);
     let anchor = Anchor::new();
-    let kept = keep_journal(&destinations, settings, &anchor);
+    let mut resource = settings.resource();
+    mask.resource(&mut resource);
+    let kept = keep_journal(&destinations, &resource, &anchor);
     let pages = destinations.iter().filter_map(|d| Some((d.name().to_owned(), d.trace_page()?)));
     let mut pages: Vec<_> = pages.collect();
     pages.sort_by_key(|(name, _)| name != "local");
     let (sender, asks) = mpsc::channel();
-    let outlets = Outlets::new(destinations, settings.mask(), settings.keep, kept);
-    Collector::start(asks, outlets, settings.resource(), anchor).map_err(Some)?;
+    let outlets = Outlets::new(destinations, mask, settings.keep, kept);
+    Collector::start(asks, outlets, resource, anchor).map_err(Some)?;
     panic_text::listen();
     process::listen(fork::hooks(at_exit));
     pool::set_wait(settings.overflow_wait);
@@ -225,7 +228,7 @@ pub fn trace_urls_for(id: TraceId) -> Vec<(String, String)> {
 /// has a place for it. Gives the place, if that is possible.
 fn keep_journal(
     destinations: &[Box<dyn Destination>],
-    settings: &Settings,
+    resource: &Resource,
     anchor: &Anchor,
 ) -> Option<PathBuf> {
     let root = destinations.iter().find_map(|d| d.journal()).filter(|_| cfg!(feature = "mapped"))?;
@@ -238,7 +241,7 @@ fn keep_journal(
         return None;
     }
     book::open();
-    book::note(Kind::Resource, 0, &settings.resource());
+    book::note(Kind::Resource, 0, resource);
     anchor.leave_note();
     Site::leave_notes();
     Some(root)

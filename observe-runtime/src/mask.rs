@@ -67,6 +67,10 @@ pub(crate) fn set(mask: Mask) {
     *MASK.lock().unwrap_or_else(PoisonError::into_inner) = Some(mask);
 }
 
+pub(crate) fn current() -> Mask {
+    MASK.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
+}
+
 /// What processes that were killed left in their journals below `root` for the destination `name`, masked like what this process records; see
 /// [`journal::recover_dead`].
 ///
@@ -77,10 +81,12 @@ pub fn recover_dead(
     name: &str,
     mut write: impl FnMut(&Resource, Batch) -> io::Result<()>,
 ) -> io::Result<Recovered> {
-    let mask = MASK.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default();
+    let mask = current();
     journal::recover_dead(root, name, |resource, mut batch| {
+        let mut resource = resource.clone();
+        mask.resource(&mut resource);
         mask.batch(&mut batch);
-        write(resource, batch)
+        write(&resource, batch)
     })
 }
 

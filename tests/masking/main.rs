@@ -20,7 +20,7 @@ use observe::{ScoreValue, Status, current_span, current_trace, destination::Memo
 use observe_store::{RecordQuery, SqliteStore, Store, TraceQuery};
 use recorder::Recorder;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{json, value::RawValue};
 
 #[derive(Debug, Serialize)]
 struct Login {
@@ -67,10 +67,27 @@ fn call(text: &str, login: &Login) -> Result<String, Refused> {
     if login.note.is_empty() { Err(Refused(text.to_owned())) } else { Ok(format!("answered for {text}")) }
 }
 
+/// Of a type that prints itself, and is captured so.
+#[derive(Debug)]
+#[expect(dead_code, reason = "only printed")]
+struct Shown {
+    note: String,
+    logins: Vec<Option<Login>>,
+}
+
+impl Shown {
+    fn new(text: &str) -> Self {
+        Self {
+            note: text.to_owned(),
+            logins: vec![Some(Login { password: PASSWORD, note: text.to_owned() })],
+        }
+    }
+}
+
 /// A span of which nothing is said but its start and its end.
 #[observe]
-fn plain(text: &str, long: &str) -> String {
-    format!("{text}, {}", long.len())
+fn plain(text: &str, long: &str, shown: &Shown, raw: &RawValue) -> Result<String, Shown> {
+    if raw.get().is_empty() { Err(Shown::new(text)) } else { Ok(format!("{text}, {}", long.len())) }
 }
 
 #[observe]
@@ -97,7 +114,9 @@ fn record() {
             for note in ["", &text] {
                 let _ = call(&text, &Login { password: PASSWORD, note: note.to_owned() });
             }
-            plain(&text, &format!("{text}\n").repeat(20));
+            let raw = json!({ "deep": [{ "password": PASSWORD, "note": text }] });
+            let raw = serde_json::value::to_raw_value(&raw).unwrap();
+            plain(&text, &format!("{text}\n").repeat(20), &Shown::new(&text), &raw).unwrap();
             session(id(&text)).sync_scope(|| {
                 let _ = std::panic::catch_unwind(|| panics(&text));
             });
@@ -132,9 +151,11 @@ fn role() {
 }
 
 fn run(role: &str, directory: &Path, variables: &[(&str, String)]) -> Output {
+    let key = corpus().swap_remove(0);
     Command::new(env::current_exe().unwrap())
         .args(["--exact", "role", "--nocapture"])
         .env("ROLE", role)
+        .env("OTEL_RESOURCE_ATTRIBUTES", format!("service.name=of-{key},service.version={key}"))
         .env("OBSERVE_DIR", directory)
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .output()
@@ -188,7 +209,8 @@ fn no_secret_leaves_the_process() {
     assert_no_secret("the network", &sent);
 
     let lines = fs::read_to_string(directory.path().join("spans.jsonl")).unwrap();
-    assert!(lines.contains("[redacted]"));
+    assert!(lines.contains(r#""project":"of-[redacted]""#) && lines.contains(r#""release":"[redacted]""#));
+    assert!(lines.contains("password: [redacted], note: "));
     assert_no_secret("the file", &lines);
     assert_eq!(assert_clean_store(directory.path()), (4 * corpus().len(), 0));
 }
@@ -202,6 +224,7 @@ fn without_masking_all_is_there_but_what_its_name_calls_a_secret() {
     let child = run("open", directory.path(), &variables);
     assert!(child.status.success(), "{}", said(&child));
     let lines = fs::read_to_string(directory.path().join("spans.jsonl")).unwrap();
+    assert!(lines.contains(&format!(r#""project":"of-{}""#, corpus()[0])));
     for (place, text) in [("the file", lines), ("the network", sent(&receiver))] {
         for needle in needles() {
             assert!(text.contains(needle), "{place} lacks {needle}");

@@ -35,6 +35,8 @@ fn everywhere(url: impl Fn(&str) -> String) -> Vec<(&'static str, String)> {
         variables.push((address, url(name)));
         variables.extend(keys.iter().map(|key| (*key, "the-key".to_owned())));
     }
+    let own = ["LANGFUSE_RELEASE", "INTERACTIVEAI_RELEASE", "FI_PROJECT_NAME", "PHOENIX_PROJECT"];
+    variables.extend(own.map(|name| (name, format!("own-{}", corpus()[0]))));
     variables
 }
 
@@ -164,6 +166,11 @@ fn no_secret_is_sent_to_any_platform() {
             assert_no_secret(&format!("{name}: {}", request.line()), &text);
         }
         assert!(redacted > 4 * texts, "{name} was sent {redacted} values without their secrets");
+        let whole: String = recorder.requests().iter().map(whole).collect();
+        assert!(whole.contains("password: [redacted], note: "), "{name} was sent no text of a `Debug`");
+        if ["langfuse", "interactiveai", "futureagi", "phoenix"].contains(name) {
+            assert!(whole.contains("own-[redacted]"), "{name} was not told what is said to it alone");
+        }
     }
 }
 

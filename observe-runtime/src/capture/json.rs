@@ -11,8 +11,9 @@
 //! - **Depth.** An array or object more than [`Limits::depth`] deep is `"$cut: too deep"`. So is what lies within more
 //!   than four times as many `Some`s and newtypes, which write nothing but use up the stack.
 //! - **Redaction.** A value under a name that means a secret is `"[redacted]"`, and is not asked for its content. Names
-//!   are struct fields, string keys of maps, and variants (but for a variant `Token`, which is rather a model's). Not
-//!   seen: names inside raw JSON text or strings, internally or adjacently tagged variants, pairs in sequences.
+//!   are struct fields, string keys of maps, also of raw JSON, and variants (but for a variant `Token`, which is rather a
+//!   model's); in the text of a `Debug` what [`Shown`] tells for one. Not seen: names inside strings, internally or
+//!   adjacently tagged variants, pairs in sequences.
 //! - **Long strings.** Over 256 bytes they are copied as they are, as the segment [`RAW`], length (`u32`,
 //!   little-endian), bytes, which [`render`](observe_wire::journal::render::render) turns into a JSON string. The size cap counts them
 //!   as they lie here.
@@ -20,8 +21,8 @@
 //! - **Failure.** A value whose `Serialize` fails becomes `{"$error":"<message>"}`, the message cut to 200 bytes. A
 //!   failure inside it that its `Serialize` swallows counts too, since half a value may have been written. An error's
 //!   message, and raw JSON handed over as a `Display`, are the only things allocated here.
-//! - **Raw JSON.** Text in a `RawValue` or a number of arbitrary precision is passed on unread; only the byte that marks a
-//!   raw segment makes it fail. A value that calls itself by their names without the feature is taken for one.
+//! - **Raw JSON.** Text in a `RawValue` or a number of arbitrary precision is passed on as it is, but for secrets; only the
+//!   byte that marks a raw segment makes it fail. A value that calls itself by their names without the feature is taken for one.
 
 #![forbid(unsafe_code)]
 
@@ -43,6 +44,8 @@ use serde::{Serialize, ser::Error as _};
 use self::error::{Error, Message};
 use super::{
     is_secret,
+    redacted::without_secrets,
+    shown::Shown,
     text::{self, Sink},
 };
 
@@ -246,9 +249,21 @@ impl<S: Sink> Writer<'_, S> {
 
     /// Writes what `value` prints as a string with its quotes; `seen` is shown the pieces.
     fn display<T: Display + ?Sized>(&mut self, value: &T, seen: impl FnMut(&str)) -> Done {
+        self.print(format_args!("{value}"), seen, None)
+    }
+
+    /// Writes what `value` prints for debugging as a string with its quotes.
+    #[inline(never)]
+    pub(crate) fn debug(&mut self, value: &dyn fmt::Debug) -> Done {
+        let shown = self.redact.then(Shown::default);
+        self.print(format_args!("{value:?}"), |_| {}, shown)
+    }
+
+    /// Writes a text with its quotes, all of it or what is `shown`.
+    fn print(&mut self, text: fmt::Arguments<'_>, seen: impl FnMut(&str), shown: Option<Shown>) -> Done {
         self.sink.put_array([b'"']);
-        let mut pieces = Pieces { writer: &mut *self, seen, dropped: 0, depth: 0 };
-        let mut printed = write!(pieces, "{value}");
+        let mut pieces = Pieces { writer: &mut *self, seen, shown, dropped: 0, depth: 0 };
+        let mut printed = pieces.write_fmt(text);
         let (dropped, depth) = (pieces.dropped, pieces.depth);
         if depth > DEEPEST_TEXT {
             // The error was ours.
@@ -270,8 +285,12 @@ impl<S: Sink> Writer<'_, S> {
             return Err(Error::custom("its raw JSON is empty or holds a control character"));
         }
         if json.len() <= self.left() {
-            self.sink.put(json.as_bytes());
-            return Ok(());
+            let redacted = if self.redact { without_secrets(json) } else { None };
+            let json = redacted.as_deref().unwrap_or(json);
+            if json.len() <= self.left() {
+                self.sink.put(json.as_bytes());
+                return Ok(());
+            }
         }
         self.outcome.cut.get_or_insert(Cut::Size);
         self.sink.put(b"\"$cut: ");
@@ -393,6 +412,8 @@ const DEEPEST_TEXT: usize = 256;
 struct Pieces<'a, 's, S, F> {
     writer: &'a mut Writer<'s, S>,
     seen: F,
+    /// Of debug text, what is written of it.
+    shown: Option<Shown>,
     dropped: usize,
     /// Brackets that are open.
     depth: usize,
@@ -413,10 +434,17 @@ impl<S: Sink, F: FnMut(&str)> Write for Pieces<'_, '_, S, F> {
         if self.depth > DEEPEST_TEXT {
             return Err(fmt::Error);
         }
-        (self.seen)(piece);
-        let head = if self.dropped > 0 { "" } else { text::prefix_within(piece, self.writer.left()) };
-        text::escape(head.as_bytes(), |bytes| self.writer.sink.put(bytes));
-        self.dropped += piece.len() - head.len();
+        let Self { writer, seen, shown, dropped, .. } = self;
+        seen(piece);
+        let mut put = |piece: &str| {
+            let head = if *dropped > 0 { "" } else { text::prefix_within(piece, writer.left()) };
+            text::escape(head.as_bytes(), |bytes| writer.sink.put(bytes));
+            *dropped += piece.len() - head.len();
+        };
+        match shown {
+            Some(shown) => shown.pass(piece, put),
+            None => put(piece),
+        }
         Ok(())
     }
 }

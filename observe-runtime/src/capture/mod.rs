@@ -8,6 +8,7 @@ mod json;
 mod pen;
 mod probe;
 mod redacted;
+mod shown;
 mod text;
 mod tied;
 

@@ -1,5 +1,7 @@
 //! A value without its type: what takes it is compiled once, here, and not for every type and every annotated function.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::json::{Done, Writer};
@@ -22,5 +24,11 @@ impl Pen<'_, '_> {
     #[inline]
     pub(super) fn write<T: Serialize + ?Sized>(self, value: &T) -> Written {
         Written(self.0.value(value))
+    }
+
+    /// Writes what `value` prints for debugging.
+    #[inline]
+    pub(super) fn debug(self, value: &dyn fmt::Debug) -> Written {
+        Written(self.0.debug(value))
     }
 }

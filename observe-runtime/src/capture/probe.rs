@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::{
     error::{ByRef, failure, text_alone},
     pen::{Capture, Pen, Written},
+    shown,
 };
 use crate::call::Call;
 
@@ -57,14 +58,14 @@ ways! {
     ByName
 }
 
-/// What can be done with a value on each way: `$written` is what is captured of `$value`.
+/// What can be done with a value on each way: `$written` writes `$value` with `$pen`.
 macro_rules! captured {
-    ([$($bounds:tt)*] $way:ident, $value:ident => $written:expr) => {
+    ([$($bounds:tt)*] $way:ident, $pen:ident, $value:ident => $written:expr) => {
         impl<T: $($bounds)* ?Sized> Capture for $way<'_, T> {
-            fn capture(&self, pen: Pen<'_, '_>) -> Written {
+            fn capture(&self, $pen: Pen<'_, '_>) -> Written {
                 match self.value() {
-                    Some($value) => pen.write($written),
-                    None => pen.write(&()),
+                    Some($value) => $written,
+                    None => $pen.write(&()),
                 }
             }
         }
@@ -101,9 +102,9 @@ macro_rules! captured {
     };
 }
 
-captured!([Serialize +] BySerialize, value => value);
-captured!([fmt::Debug +] ByDebug, value => &format_args!("{value:?}"));
-captured!([] ByName, _value => &format_args!("<{}>", type_name::<T>()));
+captured!([Serialize +] BySerialize, pen, value => pen.write(value));
+captured!([fmt::Debug +] ByDebug, pen, value => pen.debug(&value));
+captured!([] ByName, pen, _value => pen.write(&format_args!("<{}>", type_name::<T>())));
 
 impl<'a, T: ?Sized> ByName<'a, T> {
     /// What `make` makes of it, if there is a value.
@@ -188,7 +189,7 @@ impl<T: fmt::Display + ?Sized> ByDisplay<'_, T> {
 }
 
 impl<T: fmt::Debug + ?Sized> ByDebugText<'_, T> {
-    fails!(error => text_alone(format!("{error:?}")));
+    fails!(error => text_alone(shown::text(&error)));
 }
 
 impl<T: ?Sized> ByTypeName<'_, T> {
@@ -273,7 +274,9 @@ mod tests {
         }
     }
     #[derive(Debug)]
-    struct OnlyDebug;
+    struct OnlyDebug {
+        _password: u8,
+    }
     struct Nothing;
 
     /// A failure of any type: a macro, because the method that is found depends on the type that is known.
@@ -294,7 +297,7 @@ mod tests {
         let boxed: Box<dyn Error + Send + Sync> = Box::new(outer());
         assert_eq!(failure_of!(&boxed).text(), expected);
         assert_eq!(failure_of!("text").text(), "text");
-        assert_eq!(failure_of!(&OnlyDebug).text(), "OnlyDebug");
+        assert_eq!(failure_of!(&OnlyDebug { _password: 1 }).text(), "OnlyDebug { _password: [redacted] }");
         assert!(failure_of!(&Nothing).text().ends_with("Nothing>"));
     }
 

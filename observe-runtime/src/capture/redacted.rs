@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use observe_wire::journal::lenient;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use super::{REDACTED, to_json};
+use super::{REDACTED, is_secret, to_json};
 
 /// A value without what stands at these paths of field names, each joined by dots.
 ///
@@ -103,21 +104,57 @@ impl<'a> Redaction<'a> {
 
     /// Takes the next value whole.
     fn take_value(&mut self) -> &'a str {
-        let (mut depth, mut at) = (0usize, 0);
-        while let Some(byte) = self.rest.as_bytes().get(at) {
-            match byte {
-                b'"' => at += string_len(&self.rest[at..]),
-                b'{' | b'[' => (depth, at) = (depth + 1, at + 1),
-                b'}' | b']' if depth > 0 => (depth, at) = (depth - 1, at + 1),
-                b',' | b'}' | b']' if depth == 0 => break,
-                _ => at += 1,
-            }
-            if depth == 0 && matches!(byte, b'"' | b'}' | b']') {
-                break;
-            }
-        }
-        self.take(at)
+        self.take(value_len(self.rest))
     }
+}
+
+/// JSON text without the values of the members whose names mean a secret, at any depth; `None` if there are none. Of
+/// what is no JSON it takes what looks like them.
+pub(super) fn without_secrets(json: &str) -> Option<String> {
+    let (mut kept, mut from, mut at) = (None::<String>, 0, 0);
+    while let Some(quote) = json.get(at..).and_then(|rest| rest.find('"')) {
+        let literal = json.get(at + quote..).map(|rest| rest.get(..string_len(rest)).unwrap_or(rest))?;
+        at += quote + literal.len();
+        let Some(value) = json.get(at..).and_then(|rest| rest.trim_start().strip_prefix(':')) else {
+            continue;
+        };
+        let value = value.trim_start();
+        if names_secret(literal) {
+            let kept = kept.get_or_insert_default();
+            kept.push_str(json.get(from..json.len() - value.len()).unwrap_or_default());
+            kept.push_str(&String::from_utf8_lossy(REDACTED));
+            at = json.len() - value.len() + value_len(value);
+            from = at;
+        }
+    }
+    let kept = kept?;
+    Some(kept + json.get(from..).unwrap_or_default())
+}
+
+/// Whether a member's name, with its quotes, means a secret.
+fn names_secret(literal: &str) -> bool {
+    match literal.contains('\\') {
+        true => lenient::read::<String>(literal).is_some_and(|name| is_secret(&name)),
+        false => is_secret(literal.trim_matches('"')),
+    }
+}
+
+/// The length of the value that `text` begins with.
+fn value_len(text: &str) -> usize {
+    let (mut depth, mut at) = (0usize, 0);
+    while let Some(byte) = text.as_bytes().get(at) {
+        match byte {
+            b'"' => at += string_len(&text[at..]),
+            b'{' | b'[' => (depth, at) = (depth + 1, at + 1),
+            b'}' | b']' if depth > 0 => (depth, at) = (depth - 1, at + 1),
+            b',' | b'}' | b']' if depth == 0 => break,
+            _ => at += 1,
+        }
+        if depth == 0 && matches!(byte, b'"' | b'}' | b']') {
+            break;
+        }
+    }
+    at
 }
 
 /// The length of the string that `text` begins with, quotes included.
@@ -174,6 +211,19 @@ mod tests {
         );
         assert_eq!(redacted(json, &["card"]), r#"{"id":7,"card":"[redacted]","number":[]}"#);
         assert_eq!(redacted(json, &["nowhere.number", "id.more"]), json);
+    }
+
+    #[test]
+    fn members_that_mean_a_secret_are_taken_out_of_raw_json() {
+        let json = r#" { "user" : "ann", "password" : "a\"},b" , "deep":[{"api_key":{"a":[1,"]"]}},{"\u0074oken":5}], "of":"password" }"#;
+        assert_eq!(
+            without_secrets(json).unwrap(),
+            r#" { "user" : "ann", "password" : "[redacted]" , "deep":[{"api_key":"[redacted]"},{"\u0074oken":"[redacted]"}], "of":"password" }"#
+        );
+        assert_eq!(without_secrets(r#"{"max_tokens":5,"x":["password",": 1"]}"#), None);
+        for broken in ["\"secret\":", "\"secret\":\"é", "\"secret", "\"secret\\"] {
+            without_secrets(broken);
+        }
     }
 
     #[test]

@@ -21,14 +21,17 @@ pub(super) fn recover(database: &Path) -> Result<Recovered, Failure> {
     let mut store: Option<SqliteStore> = None;
     let root = database.with_file_name("journal");
     recover_all_dead(&root, "local", |resource, mut batch| {
-        Mask::default().batch(&mut batch);
+        let mask = Mask::default();
+        let mut resource = resource.clone();
+        mask.resource(&mut resource);
+        mask.batch(&mut batch);
         let open = match store.take() {
             Some(store) => store,
             None => open(database)?,
         };
         let store = store.insert(open);
-        store.write_missing(resource, &batch.spans).map_err(io::Error::other)?;
-        store.write_records(resource, &batch.records).map_err(io::Error::other)
+        store.write_missing(&resource, &batch.spans).map_err(io::Error::other)?;
+        store.write_records(&resource, &batch.records).map_err(io::Error::other)
     })
     .map_err(Failure::Recover)
 }

@@ -1,4 +1,6 @@
-use observe_model::{Metric, Record, Score, Span, SpanId, Target, Timestamp, TraceAttributes, TraceId};
+use observe_model::{
+    Metric, Record, Resource, Score, Span, SpanId, Target, Timestamp, TraceAttributes, TraceId,
+};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -83,6 +85,27 @@ fn ids_lose_keys_and_tokens_but_no_long_numbers() {
     assert_eq!(attributes.session.as_deref(), Some("4111111111111111"));
     assert_eq!(attributes.user.as_deref(), Some(REDACTED));
     assert_eq!(attributes.tags, ["of [redacted]", REDACTED]);
+}
+
+#[test]
+fn what_is_said_of_a_process_loses_keys_and_tokens_but_no_long_numbers() {
+    let said = |text: &str| Resource {
+        project: format!("of {text}"),
+        service: text.to_owned(),
+        release: Some(format!("v1+{text}")),
+        environment: Some(text.to_lowercase()),
+    };
+    let mut resource = said(&key());
+    Mask::default().resource(&mut resource);
+    let expected = Resource { environment: Some("redacted".to_owned()), ..said(REDACTED) };
+    assert_eq!(resource, expected);
+
+    let mut resource = said("4111111111111111");
+    Mask::default().resource(&mut resource);
+    assert_eq!(resource, said("4111111111111111"));
+    let mut attributes = TraceAttributes { environment: Some(key()), ..TraceAttributes::default() };
+    Mask::default().attributes(&mut attributes);
+    assert_eq!(attributes.environment.as_deref(), Some("redacted"));
 }
 
 proptest! {

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use observe_model::{
-    Details, Json, Metadata, Metric, Prompt, Record, Score, ScoreValue, Span, Target, TraceAttributes,
-    TraceId, TraceUpdate,
+    Details, Json, Metadata, Metric, Prompt, Record, Resource, Score, ScoreValue, Span, Target,
+    TraceAttributes, TraceId, TraceUpdate,
 };
 
 use super::{Mask, replace};
@@ -35,22 +35,28 @@ impl Mask {
     /// Masks what a scope says of its spans. Session and user are what spans are found by: keys and tokens are taken
     /// out of them, and that is all.
     pub fn attributes(&self, attributes: &mut TraceAttributes) {
-        let TraceAttributes {
-            name,
-            session,
-            user,
-            tags,
-            metadata,
-            version,
-            release,
-            environment: _,
-            public: _,
-        } = attributes;
+        let TraceAttributes { name, session, user, tags, metadata, version, release, environment, public: _ } =
+            attributes;
+        self.environment(environment);
         [session, user].into_iter().flatten().for_each(|id| self.owned_id(id));
         for text in [name, version, release].into_iter().flatten().chain(tags) {
             self.owned(text);
         }
         self.entries(metadata);
+    }
+
+    /// Masks what is said of a process. Spans are found by these: keys and tokens are taken out of them, and that is all.
+    pub fn resource(&self, resource: &mut Resource) {
+        let Resource { project, service, release, environment } = resource;
+        [project, service].into_iter().chain(release).for_each(|id| self.owned_id(id));
+        self.environment(environment);
+    }
+
+    /// An environment's name may have no brackets.
+    fn environment(&self, environment: &mut Option<String>) {
+        if environment.as_deref().is_some_and(|name| self.id(name).is_some()) {
+            *environment = Some("redacted".to_owned());
+        }
     }
 
     /// Masks what was recovered.

@@ -13,7 +13,7 @@ pub use mlflow::{Experiment, Mlflow};
 pub use phoenix::Phoenix;
 
 use super::{OtlpSettings, otlp::Records};
-use crate::{delivery::Lookup, report::say_once, settings};
+use crate::{delivery::Lookup, mask, report::say_once, settings};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use observe_model::{Resource, SpanId};
 use observe_wire::Extras;
@@ -72,12 +72,14 @@ impl Platform {
     pub(super) fn resource(&self, ours: &Resource) -> Resource {
         let Process { project, release, environment } = self.process.clone();
         let service = if ours.service == ours.project { project.clone() } else { None };
-        Resource {
+        let mut resource = Resource {
             project: project.unwrap_or_else(|| ours.project.clone()),
             service: service.unwrap_or_else(|| ours.service.clone()),
             release: release.or_else(|| ours.release.clone()),
             environment: environment.or_else(|| ours.environment.clone()),
-        }
+        };
+        mask::current().resource(&mut resource);
+        resource
     }
 }
 
