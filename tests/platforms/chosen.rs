@@ -23,7 +23,10 @@ fn role() {
         return;
     }
     let _guard = observe::init();
-    observe::span("chosen").sync_scope(|| {});
+    let spans = env::var("SPANS").map_or(1, |spans| spans.parse().unwrap());
+    for _ in 0..spans {
+        observe::span("chosen").input("what is hidden").sync_scope(|| {});
+    }
 }
 
 fn names(recorder: &Recorder) -> Vec<String> {
@@ -42,6 +45,37 @@ fn a_platform_whose_keys_are_set_is_a_destination_beside_the_local_one() {
     let (_, said) = child(&[&keys[..], &[("OBSERVE_DESTINATIONS", "local")]].concat());
     assert!(said.contains("destinations: local\n"), "{said}");
     assert_eq!(names(&langfuse), ["chosen"]);
+}
+
+#[test]
+fn spans_are_sent_by_as_many_as_the_clients_variable_says() {
+    let langfuse = Recorder::start();
+    let url = langfuse.url();
+    let set = [("LANGFUSE_PUBLIC_KEY", "pk"), ("LANGFUSE_SECRET_KEY", "sk"), ("LANGFUSE_BASE_URL", &*url)];
+    let requests = || langfuse.requests().iter().filter(|request| request.method == "POST").count();
+    child(&[&set[..], &[("SPANS", "6"), ("LANGFUSE_FLUSH_AT", "2")]].concat());
+    assert_eq!((names(&langfuse).len(), requests()), (6, 3));
+    // A variable that has no effect is said to have none.
+    let (_, said) = child(&[&set[..], &[("LANGFUSE_MEDIA_UPLOAD_ENABLED", "True")]].concat());
+    let line = "destination langfuse: LANGFUSE_MEDIA_UPLOAD_ENABLED has no effect: media is sent";
+    assert_eq!(said.matches(line).count(), 1, "{said}");
+}
+
+#[test]
+fn what_is_hidden_from_a_platform_is_sent_to_the_others() {
+    let (futureagi, otlp) = (Recorder::start(), Recorder::start());
+    let urls = [futureagi.url(), otlp.url()];
+    child(&[
+        ("OBSERVE_DESTINATIONS", "futureagi, otlp"),
+        ("FI_API_KEY", "a"),
+        ("FI_SECRET_KEY", "s"),
+        ("FI_HIDE_INPUTS", "true"),
+        ("FI_BASE_URL", &urls[0]),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &urls[1]),
+    ]);
+    let input = |recorder: &Recorder| recorder.spans()[0].input.clone().unwrap();
+    assert_eq!(input(&futureagi), "\"__REDACTED__\"");
+    assert_eq!(input(&otlp), "\"what is hidden\"");
 }
 
 #[test]

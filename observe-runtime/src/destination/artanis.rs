@@ -14,7 +14,7 @@ use super::stepwise::{Platform, Stepwise};
 use crate::{
     delivery::{Settings, SpoolSettings},
     report::say_once,
-    settings::var,
+    settings::{Variables, var},
 };
 
 /// Where its client sends.
@@ -61,16 +61,22 @@ impl ArtanisSettings {
     /// Reads `ARTANIS_API_KEY` and `ARTANIS_BASE_URL`. `None` without a key, which is said on stderr, and where
     /// `ARTANIS_ENABLED` is set and none of `true`, `1` and `yes`, as its own client has it.
     pub fn from_env() -> Option<Self> {
+        Self::read(var)
+    }
+
+    /// [`ArtanisSettings::from_env`] with `var` for the environment.
+    pub fn read(var: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let from = Variables(&var);
         let is_true = |text: String| ["true", "1", "yes"].contains(&text.to_lowercase().as_str());
-        if !var("ARTANIS_ENABLED").is_none_or(is_true) {
+        if !from.get("ARTANIS_ENABLED").is_none_or(is_true) {
             return None;
         }
-        let Some(api_key) = var("ARTANIS_API_KEY") else {
+        let Some(api_key) = from.get("ARTANIS_API_KEY") else {
             say_once("destination artanis: there is no key: set ARTANIS_API_KEY");
             return None;
         };
         let mut settings = Self::new(api_key);
-        if let Some(url) = var("ARTANIS_BASE_URL") {
+        if let Some(url) = from.get("ARTANIS_BASE_URL") {
             url.trim_end_matches('/').clone_into(&mut settings.url);
         }
         Some(settings)

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "artanis")]
 mod artanis;
+#[cfg(all(test, feature = "otlp", feature = "artanis", feature = "tracium", feature = "trajectory"))]
+mod clients;
 mod console;
 mod jsonl;
 mod memory;
@@ -29,7 +31,9 @@ pub use memory::Memory;
 pub use otlp::{Encoding, Otlp, OtlpSettings};
 pub use page::TracePage;
 #[cfg(feature = "otlp")]
-pub use platform::{Experiment, FutureAgi, InteractiveAi, Langfuse, Mlflow, Phoenix, Platform};
+pub use platform::{
+    EvalTag, Experiment, FutureAgi, Hidden, InteractiveAi, Langfuse, Mlflow, Phoenix, Platform,
+};
 pub(crate) use progress::Given;
 pub use progress::{Delivered, Progress};
 pub use queue::{Queue, Sink};

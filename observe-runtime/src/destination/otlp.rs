@@ -10,13 +10,13 @@ use std::{
     mem,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use observe_model::{Metric, Record, Resource, Score, Span, Target, TraceId};
 use observe_wire::{Encoder, journal::Batch};
 
-use super::{Destination, Plain, Platform, Progress, TracePage};
+use super::{Destination, Hidden, Plain, Platform, Progress, TracePage};
 use crate::{
     delivery::{Body, Content, Left, Outbox, Settings, SpoolSettings},
     report::say_once,
@@ -28,9 +28,6 @@ pub use settings::{Encoding, OtlpSettings};
 
 /// A body is sent when it has this size, well below what receivers take (the specification recommends 64 MiB).
 const BODY: usize = 1024 * 1024;
-
-/// A body that is not full is sent after this time.
-const GATHER: Duration = Duration::from_millis(200);
 
 /// Bytes that may wait to be sent before new spans are dropped.
 const LIMIT: usize = 32 * 1024 * 1024;
@@ -139,7 +136,7 @@ impl Otlp {
     #[inline]
     fn pushed(&mut self) {
         self.spans += 1;
-        if self.encoder.len() >= BODY {
+        if self.encoder.len() >= BODY || self.spans >= self.platform.flush_at {
             self.send();
         }
     }
@@ -207,7 +204,7 @@ fn requests(platform: &Platform, resource: &Resource, batch: &Batch) -> Vec<Body
     for span in batch.spans.iter().filter(|span| takes(span.trace_id)) {
         // When an interrupted one ended nobody knows, and receivers cannot do without.
         let end = span.end.unwrap_or(span.start);
-        encoder.push(&Span { end: Some(end), ..span.clone() });
+        encoder.push(&platform.hidden.applied(&Span { end: Some(end), ..span.clone() }));
         spans += 1;
     }
     for record in batch.records.iter().filter(|record| target(record).trace_id.is_none_or(takes)) {
@@ -300,7 +297,7 @@ impl Destination for Otlp {
     fn record(&mut self, span: &Span<'_>) {
         // A receiver that knows no running spans would show one without an end.
         if span.end.is_some() && self.takes(span.trace_id) && self.has_room_for(1) {
-            self.encoder.push(span);
+            self.encoder.push(&self.platform.hidden.applied(span));
             self.pushed();
         }
     }
@@ -310,9 +307,13 @@ impl Destination for Otlp {
             return;
         }
         let takes_all = self.platform.share >= 1.0;
+        let hides = self.platform.hidden != Hidden::default();
         for span in spans {
             if takes_all || self.takes(span.trace_id()) {
-                self.encoder.push_plain(span);
+                match hides {
+                    true => self.encoder.push(&self.platform.hidden.applied(&span.to_span())),
+                    false => self.encoder.push_plain(span),
+                }
                 self.pushed();
             }
         }
@@ -335,7 +336,7 @@ impl Destination for Otlp {
     fn hand_over(&mut self, now: bool) {
         if self.spans > 0 || !self.records.is_empty() {
             let since = *self.since.get_or_insert_with(Instant::now);
-            if now || since.elapsed() >= GATHER {
+            if now || since.elapsed() >= self.platform.flush_interval {
                 self.send_everything(false);
             }
         }

@@ -14,7 +14,7 @@ use super::stepwise::{Platform, Stepwise};
 use crate::{
     delivery::{Order, Settings, SpoolSettings},
     report::say_once,
-    settings::var,
+    settings::{Unheeded, Variables, var},
 };
 
 /// Where its client sends.
@@ -52,6 +52,15 @@ pub struct TraciumSettings {
     pub spool: Option<PathBuf>,
 }
 
+/// Variables of its client without effect.
+pub(super) const UNHEEDED: Unheeded = &[
+    (
+        "TRACIUM_FORCE_SYNC",
+        "nothing is sent where spans are recorded; observe::flush() waits until all has arrived",
+    ),
+    ("TRACIUM_DISABLE_THREAD_PROPAGATION", "only observe::thread and observe::carry take a trace to threads"),
+];
+
 impl TraciumSettings {
     /// Sends to `https://api.tracium.ai` with this key.
     pub fn new(api_key: impl Into<String>) -> Self {
@@ -68,12 +77,19 @@ impl TraciumSettings {
     /// Reads `TRACIUM_API_KEY`, `TRACIUM_BASE_URL` (as its own client has it, `http://` without a scheme) and
     /// `TRACIUM_WORKSPACE_ID`. `None` without a key, which is said on stderr.
     pub fn from_env() -> Option<Self> {
-        let Some(api_key) = var("TRACIUM_API_KEY") else {
+        Self::read(var)
+    }
+
+    /// [`TraciumSettings::from_env`] with `var` for the environment.
+    pub fn read(var: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let from = Variables(&var);
+        let Some(api_key) = from.get("TRACIUM_API_KEY") else {
             say_once("destination tracium: there is no key: set TRACIUM_API_KEY");
             return None;
         };
-        let mut settings = Self { workspace: var("TRACIUM_WORKSPACE_ID"), ..Self::new(api_key) };
-        if let Some(url) = var("TRACIUM_BASE_URL") {
+        from.say_unheeded("tracium", UNHEEDED);
+        let mut settings = Self { workspace: from.get("TRACIUM_WORKSPACE_ID"), ..Self::new(api_key) };
+        if let Some(url) = from.get("TRACIUM_BASE_URL") {
             let scheme = if url.contains("://") { "" } else { "http://" };
             settings.url = format!("{scheme}{}", url.trim_end_matches('/'));
         }

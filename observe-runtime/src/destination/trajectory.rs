@@ -14,7 +14,7 @@ use super::stepwise::{Platform, Stepwise};
 use crate::{
     delivery::{Settings, SpoolSettings},
     report::say_once,
-    settings::var,
+    settings::{Unheeded, Variables, var},
 };
 
 /// Where its client sends.
@@ -52,6 +52,14 @@ pub struct TrajectorySettings {
     pub spool: Option<PathBuf>,
 }
 
+/// Variables of its client without effect.
+pub(super) const UNHEEDED: Unheeded = &[
+    ("TRAJECTORY_EVALUATIONS", "no evaluations are run here; scores are sent"),
+    ("TRAJECTORY_LOGGING_LEVEL", "OBSERVE_DEBUG=true says on stderr what is done"),
+    ("TRAJECTORY_TRACING_LOCAL", "the destinations local and jsonl keep traces on disk"),
+    ("TRAJECTORY_TRACING_LOCAL_DIR", "OBSERVE_DIR and OBSERVE_JSONL say where traces are kept on disk"),
+];
+
 impl TrajectorySettings {
     /// Sends to `http://api.trajectoryevals.com` with this key of this organization.
     pub fn new(api_key: impl Into<String>, organization: impl Into<String>) -> Self {
@@ -64,21 +72,31 @@ impl TrajectorySettings {
         }
     }
 
-    /// Reads `TRAJECTORY_API_KEY`, `TRAJECTORY_ORG_ID`, `TRAJECTORY_API_URL` and `TRAJECTORY_MONITORING`, which leaves the
-    /// destination out unless it is `true`. `None` without key and organization too, which is said on stderr.
+    /// Reads `TRAJECTORY_API_KEY`, `TRAJECTORY_ORG_ID`, `TRAJECTORY_API_URL`, and `TRAJECTORY_MONITORING`, which leaves the
+    /// destination out unless it is `true`, as `TRAJECTORY_ONLY_LOCAL_TRACING` does if it is. `None` without key and
+    /// organization too, which is said on stderr.
     pub fn from_env() -> Option<Self> {
-        if var("TRAJECTORY_MONITORING").is_some_and(|text| !text.eq_ignore_ascii_case("true")) {
+        Self::read(var)
+    }
+
+    /// [`TrajectorySettings::from_env`] with `var` for the environment.
+    pub fn read(var: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let from = Variables(&var);
+        let is_off = from.get("TRAJECTORY_MONITORING").is_some_and(|text| !text.eq_ignore_ascii_case("true"));
+        if is_off || from.is_true("TRAJECTORY_ONLY_LOCAL_TRACING") {
             return None;
         }
-        let (Some(api_key), Some(organization)) = (var("TRAJECTORY_API_KEY"), var("TRAJECTORY_ORG_ID"))
+        let (Some(api_key), Some(organization)) =
+            (from.get("TRAJECTORY_API_KEY"), from.get("TRAJECTORY_ORG_ID"))
         else {
             say_once(
                 "destination trajectory: a key or organization is missing: set TRAJECTORY_API_KEY and TRAJECTORY_ORG_ID",
             );
             return None;
         };
+        from.say_unheeded("trajectory", UNHEEDED);
         let mut settings = Self::new(api_key, organization);
-        if let Some(url) = var("TRAJECTORY_API_URL") {
+        if let Some(url) = from.get("TRAJECTORY_API_URL") {
             settings.url = url;
         }
         Some(settings)

@@ -1,5 +1,7 @@
 //! What a process is set to do: by its environment, and by code, which wins.
 
+#[cfg(feature = "delivery")]
+mod client;
 mod parse;
 mod variables;
 
@@ -8,6 +10,8 @@ use std::{env, path::PathBuf, time::Duration};
 use observe_model::Resource;
 use observe_wire::{Dialect, mask::Mask};
 
+#[cfg(feature = "delivery")]
+pub(crate) use client::{Unheeded, Variables};
 pub(crate) use parse::environment;
 #[cfg(feature = "otlp")]
 pub(crate) use parse::percent_decoded;
@@ -137,7 +141,9 @@ impl Settings {
             send_baggage: from
                 .parsed("OBSERVE_SEND_BAGGAGE", parse::BOOLEAN, parse::boolean)
                 .unwrap_or(false),
-            debug: from.parsed("OBSERVE_DEBUG", parse::BOOLEAN, parse::boolean).unwrap_or(false),
+            debug: from.parsed("OBSERVE_DEBUG", parse::BOOLEAN, parse::boolean).unwrap_or_else(|| {
+                DEBUG.iter().any(|name| from.text(name).is_some_and(|text| is_true(&text)))
+            }),
         }
     }
 
@@ -162,6 +168,13 @@ impl Settings {
             environment: self.environment.clone(),
         }
     }
+}
+
+/// The variables by which clients of platforms are told to say what they do.
+const DEBUG: [&str; 3] = ["LANGFUSE_DEBUG", "INTERACTIVEAI_DEBUG", "ARTANIS_DEBUG"];
+
+fn is_true(text: &str) -> bool {
+    parse::boolean(text.trim()) == Some(true)
 }
 
 /// The dialects that there are.

@@ -138,7 +138,12 @@ pub const VARIABLES: &[Variable] = &[
         "`true` sends baggage with what `observe::propagate::inject` writes, to everybody who is called",
         "`false`",
     ),
-    variable("OBSERVE_DEBUG", "debug(true)", "`true` says on stderr what the library does", "`false`"),
+    variable(
+        "OBSERVE_DEBUG",
+        "debug(true)",
+        "`true` says on stderr what the library does",
+        "`false`; `true` if `LANGFUSE_DEBUG`, `INTERACTIVEAI_DEBUG` or `ARTANIS_DEBUG` is",
+    ),
 ];
 
 /// Says of each variable that looks like ours and is none what it may have been meant to be.

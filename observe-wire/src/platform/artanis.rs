@@ -5,7 +5,8 @@
 //!
 //! Not carried: where a function stands ([`Span::code`](observe_model::Span::code)); nanoseconds of the first span's times; its id, unless it has what
 //! only our own object can say; its parent in another service; attributes that were set further inside than on the first
-//! span; a score's id, author and metadata, and its name unless it stands in the comment; a metric's id. The first span's own
+//! span; an empty session; an output of `null`, and an input but for the trace's own, which are the same as none; in what order
+//! the first span's states were said, but for the one before the others; a score's id, author and metadata, and its name unless it stands in the comment; a metric's id. The first span's own
 //! metadata becomes the trace's.
 
 mod read;

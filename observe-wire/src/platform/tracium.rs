@@ -9,10 +9,11 @@
 //!
 //! - of every span: its parent, which is the nearest one before it of a depth less by one; its attributes, but for the
 //!   trace's session, user, tags, version and metadata, and that last only if it did not fail; its own metadata, level, cost,
-//!   version, code, states, events, links, prompt, parameters, time to the first token, how errors came about; nanoseconds;
-//! - of usage: which tokens were audio or reasoning;
-//! - of a trace: its input and output apart from its first span's; of one that failed, its summary;
-//! - of an agent that is the trace alone: its id and times; of one that failed, its output, and how it failed; else the order of the keys in
+//!   version, code, states, events, links, prompt, parameters, time to the first token, how errors came about, how many spans
+//!   were dropped below it; a model that is the first span's too; an input or output of `null`; nanoseconds;
+//! - of usage: which tokens were audio or reasoning; sums of which the plain part is not known;
+//! - of a trace: its input and output apart from its first span's; of one that failed, its summary; an empty one;
+//! - of an agent that is the trace alone: its id and times, usage and tools; of one that failed, its output, and how it failed; else the order of the keys in
 //!   its output;
 //! - names of the root apart from the trace's; characters that Tracium does not take in an agent's name, and what is longer
 //!   than it takes; inputs and outputs beyond 100,000 bytes, and long strings in base64.

@@ -5,7 +5,7 @@
 //! `/traces/spans/batch/`, as objects without ids or contents; here everything is in the trace, and only what comes after its
 //! end is sent there, in the form that an earlier client (0.0.3) had. What Trajectory has no field for stands in a span's `additional_metadata`, under the key `observe`.
 //!
-//! Not carried: nanoseconds of starts; the first span's parent in another service; the id of a metric and whether it was
+//! Not carried: nanoseconds of starts, by which ends move with them; a cost that is not finite; the first span's parent in another service; the id of a metric and whether it was
 //! kept as a record; an input, output or state of `null`, which is the same as none.
 
 mod read;

@@ -2,19 +2,32 @@
 //!
 //! Source: what its Python client `fi-instrumentation-otel` 1.1.0 sends.
 
-use observe_wire::Dialect;
+use std::collections::BTreeMap;
 
-use super::{Platform, Process, Variables, header};
-use crate::{destination::OtlpSettings, settings::var};
+use observe_model::Metadata;
+use observe_wire::{Dialect, Extras};
+use serde_json::{Value, json};
+
+use super::{Hidden, Platform, Process, Variables, header};
+use crate::{
+    destination::OtlpSettings,
+    report::say_once,
+    settings::{Unheeded, var},
+};
 
 /// Settings of the destination `futureagi`.
 ///
 /// ```
-/// use observe_runtime::destination::{FutureAgi, Otlp};
-/// let destination = Otlp::new(FutureAgi::new("api key", "secret key")); // for `observe::builder().destination(..)`
+/// use observe_runtime::destination::{EvalTag, FutureAgi, Otlp};
+/// let mut futureagi = FutureAgi::new("api key", "secret key");
+/// // Only for a project of experiments:
+/// futureagi.version = Some("prompt 3".to_owned());
+/// futureagi.experiment = Some(vec![EvalTag::new("LLM", "toxicity", "turing_large").map("input", "input.value")]);
+/// let destination = Otlp::new(futureagi); // for `observe::builder().destination(..)`
 /// ```
 ///
-/// Traces go to a project of the type `observe`. It has no endpoint for scores and metrics: those travel as spans.
+/// Traces go to a project of the type `observe`, unless it is one of experiments. The platform has no endpoint for scores
+/// and metrics: those travel as spans.
 #[derive(Debug, Clone)]
 pub struct FutureAgi {
     /// The key.
@@ -25,7 +38,73 @@ pub struct FutureAgi {
     pub base_url: String,
     /// The project, where it is not what [`Settings::project`](crate::Settings::project) says.
     pub project: Option<String>,
+    /// What is tried in a project of experiments: its project version.
+    pub version: Option<String>,
+    /// Makes the project one of experiments, in which the platform evaluates spans like this. Unlike its own client, it is
+    /// not asked beforehand whether there are such evaluations already.
+    pub experiment: Option<Vec<EvalTag>>,
+    /// What of spans is not sent there. Default nothing.
+    pub hidden: Hidden,
 }
+
+/// How the platform is to evaluate the spans of one kind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvalTag {
+    /// Which spans: `LLM`, `TOOL`, `CHAIN`, `RETRIEVER`, `EMBEDDING`, `AGENT`, `GUARDRAIL` or `EVALUATOR`.
+    pub kind: String,
+    /// The evaluation: one of the platform's own, such as `toxicity`, or of the account's.
+    pub eval_name: String,
+    /// What its results are called, once in a project. Default the evaluation's name.
+    pub name: String,
+    /// The attribute of the span that each of the evaluation's inputs is.
+    pub mapping: BTreeMap<String, String>,
+    /// Anything that the evaluation can be told.
+    pub config: Metadata,
+    /// Who evaluates: `turing_large`, `turing_small`, `turing_flash`, `protect` or `protect_flash`.
+    pub model: String,
+}
+
+impl EvalTag {
+    /// Evaluates spans of this kind by this evaluation and model.
+    pub fn new(kind: impl Into<String>, eval_name: impl Into<String>, model: impl Into<String>) -> Self {
+        let eval_name = eval_name.into();
+        Self {
+            kind: kind.into(),
+            name: eval_name.clone(),
+            eval_name,
+            mapping: BTreeMap::new(),
+            config: Metadata::new(),
+            model: model.into(),
+        }
+    }
+
+    /// Gives the evaluation this attribute of the span, such as `input.value`, as its `input`.
+    pub fn map(mut self, input: impl Into<String>, attribute: impl Into<String>) -> Self {
+        self.mapping.insert(input.into(), attribute.into());
+        self
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "type": "OBSERVATION_SPAN_TYPE", "value": self.kind, "eval_name": self.eval_name, "config": self.config,
+            "mapping": self.mapping, "custom_eval_name": self.name, "model": self.model,
+        })
+    }
+}
+
+/// Variables of its client without effect.
+pub(in crate::destination) const UNHEEDED: Unheeded = &[
+    ("FI_GRPC_URL", "spans go over HTTP, to FI_BASE_URL"),
+    ("FI_MAX_ACTIVE_SPANS_TRACKED", "nothing is kept here of spans that run"),
+    (
+        "FI_BASE64_IMAGE_MAX_LENGTH",
+        "images are sent as they were recorded; FI_HIDE_INPUT_IMAGES leaves them out",
+    ),
+    (
+        "FI_PII_REDACTION",
+        "the hook of builder().mask(..) takes out what it is told to, for every destination",
+    ),
+];
 
 impl FutureAgi {
     /// The platform at its usual place.
@@ -35,10 +114,16 @@ impl FutureAgi {
             secret_key: secret_key.into(),
             base_url: "https://api.futureagi.com".to_owned(),
             project: None,
+            version: None,
+            experiment: None,
+            hidden: Hidden::default(),
         }
     }
 
-    /// Reads `FI_API_KEY`, `FI_SECRET_KEY`, `FI_BASE_URL` and `FI_PROJECT_NAME`.
+    /// Reads `FI_API_KEY`, `FI_SECRET_KEY`, `FI_BASE_URL`, `FI_PROJECT_NAME`, `FI_PROJECT_VERSION_NAME`, and into
+    /// [`FutureAgi::hidden`] `FI_HIDE_INPUTS`, `FI_HIDE_OUTPUTS`, `FI_HIDE_INPUT_MESSAGES` (also `FI_HIDE_INPUT_TEXT`,
+    /// `FI_HIDE_INPUT_IMAGES`), `FI_HIDE_OUTPUT_MESSAGES` (also `FI_HIDE_OUTPUT_TEXT`), `FI_HIDE_EMBEDDING_VECTORS` and
+    /// `FI_HIDE_LLM_INVOCATION_PARAMETERS`.
     ///
     /// # Errors
     /// What is to be set, if a key is missing.
@@ -54,9 +139,12 @@ impl FutureAgi {
         let from = Variables(&var);
         let key = from.needed("FI_API_KEY", "the API key of the platform")?;
         let default = Self::new(key, from.needed("FI_SECRET_KEY", "the secret key of the platform")?);
+        from.say_unheeded("futureagi", UNHEEDED);
         Ok(Self {
             base_url: from.get("FI_BASE_URL").unwrap_or(default.base_url),
             project: from.get("FI_PROJECT_NAME"),
+            version: from.get("FI_PROJECT_VERSION_NAME"),
+            hidden: Hidden::read(&from),
             ..default
         })
     }
@@ -64,14 +152,40 @@ impl FutureAgi {
 
 impl From<FutureAgi> for Platform {
     fn from(settings: FutureAgi) -> Self {
-        let FutureAgi { api_key, secret_key, base_url, project } = settings;
+        let FutureAgi { api_key, secret_key, base_url, project, version, experiment, hidden } = settings;
         let otlp = OtlpSettings {
             headers: vec![header("x-api-key", api_key), header("x-secret-key", secret_key)],
             dialect: Dialect::FutureAgi,
             ..OtlpSettings::new(format!("{}/tracer/v1/traces", host(&base_url)))
         };
-        Self { process: Process { project, ..Process::default() }, ..Self::new("futureagi", otlp) }
+        let mut resource: Vec<_> =
+            version.map(|name| ("project_version_name".to_owned(), name)).into_iter().collect();
+        if let Some(tags) = experiment {
+            resource.push(("project_type".to_owned(), "experiment".to_owned()));
+            resource.push(("eval_tags".to_owned(), eval_tags(&tags)));
+        }
+        Self {
+            extras: Extras { resource, ..Extras::default() },
+            process: Process { project, ..Process::default() },
+            hidden,
+            ..Self::new("futureagi", otlp)
+        }
     }
+}
+
+/// The tags as JSON, those of each name once.
+fn eval_tags(tags: &[EvalTag]) -> String {
+    let mut kept: Vec<&EvalTag> = Vec::new();
+    for tag in tags {
+        match kept.iter().any(|known| known.name == tag.name) {
+            true => say_once(&format!(
+                "destination futureagi: two eval tags are called `{}`: the first is used; give each a name",
+                tag.name
+            )),
+            false => kept.push(tag),
+        }
+    }
+    Value::from_iter(kept.into_iter().map(EvalTag::to_json)).to_string()
 }
 
 /// Scheme and host of an address.

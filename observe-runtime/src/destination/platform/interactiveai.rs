@@ -7,11 +7,11 @@ use std::time::Duration;
 use observe_wire::{Dialect, Extras};
 use serde_json::Value;
 
-use super::{Platform, Process, Variables, basic, header, trimmed};
+use super::{FLUSH_INTERVAL, Platform, Process, Variables, basic, header, trimmed};
 use crate::{
     delivery::{Ask, Lookup},
     destination::{OtlpSettings, otlp::Records},
-    settings::var,
+    settings::{Unheeded, var},
 };
 
 /// Settings of the destination `interactiveai`.
@@ -39,9 +39,37 @@ pub struct InteractiveAi {
     pub environment: Option<String>,
     /// The release, where it is not what [`Settings::release`](crate::Settings::release) says.
     pub release: Option<String>,
+    /// The release where neither says one: a commit.
+    pub commit: Option<String>,
     /// Share of the recorded traces that is sent there, 0 to 1. Default 1.
     pub sample_rate: f64,
+    /// Spans after which a request is sent, if it is not full before: at about a mebibyte. Default none.
+    pub flush_at: Option<u64>,
+    /// The time after which it is sent. Default 200 milliseconds.
+    pub flush_interval: Duration,
+    /// Where spans are posted below [`InteractiveAi::base_url`]. Default `/api/public/otel/v1/traces`.
+    pub traces_path: String,
+    /// Whether bodies are compressed with gzip. Default false.
+    pub gzip: bool,
 }
+
+/// Where compression is asked for, the first that is set.
+const COMPRESSION: &[&str] = &["OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"];
+
+/// Variables of its client without effect.
+pub(in crate::destination) const UNHEEDED: Unheeded = &[
+    ("INTERACTIVEAI_MAX_EVENT_SIZE_BYTES", "a score that is refused for its size is reported"),
+    (
+        "INTERACTIVEAI_MAX_BATCH_SIZE_BYTES",
+        "requests have about a mebibyte, and one that is refused for its size is divided",
+    ),
+    (
+        "INTERACTIVEAI_OBSERVE_DECORATOR_IO_CAPTURE_ENABLED",
+        "#[observe(capture_input = false, capture_output = false)] says what is recorded, for every destination",
+    ),
+    ("INTERACTIVEAI_MEDIA_UPLOAD_ENABLED", "media is sent as it was recorded, not uploaded by itself"),
+    ("INTERACTIVEAI_MEDIA_UPLOAD_THREAD_COUNT", "media is sent as it was recorded, not uploaded by itself"),
+];
 
 impl InteractiveAi {
     /// The platform at its usual place, with the keys of a project.
@@ -54,14 +82,21 @@ impl InteractiveAi {
             project_id: None,
             environment: None,
             release: None,
+            commit: None,
             sample_rate: 1.0,
+            flush_at: None,
+            flush_interval: FLUSH_INTERVAL,
+            traces_path: "/api/public/otel/v1/traces".to_owned(),
+            gzip: false,
         }
     }
 
     /// Reads `INTERACTIVEAI_PUBLIC_KEY`, `INTERACTIVEAI_SECRET_KEY`, `INTERACTIVEAI_BASE_URL` (or the older
     /// `INTERACTIVEAI_HOST`), `INTERACTIVEAI_TIMEOUT` (seconds), `INTERACTIVEAI_TRACING_ENVIRONMENT`,
-    /// `INTERACTIVEAI_RELEASE`, `INTERACTIVEAI_SAMPLE_RATE`, `INTERACTIVEAI_TRACING_ENABLED` and
-    /// `INTERACTIVEAI_PROJECT_ID`.
+    /// `INTERACTIVEAI_RELEASE`, `INTERACTIVEAI_SAMPLE_RATE`, `INTERACTIVEAI_TRACING_ENABLED`, `INTERACTIVEAI_FLUSH_AT`
+    /// (spans), `INTERACTIVEAI_FLUSH_INTERVAL` (seconds), `INTERACTIVEAI_OTEL_TRACES_EXPORT_PATH`, the compression of
+    /// OpenTelemetry's variables and `INTERACTIVEAI_PROJECT_ID`. Where no release is said, the commit that builders and
+    /// hosters name, such as `GITHUB_SHA`.
     ///
     /// # Errors
     /// What is to be set, if a key is missing; that it is switched off, if it is.
@@ -79,6 +114,7 @@ impl InteractiveAi {
         let public = from.needed("INTERACTIVEAI_PUBLIC_KEY", "the public key of a project")?;
         let secret = from.needed("INTERACTIVEAI_SECRET_KEY", "the secret key of a project")?;
         let default = Self::new(public, secret);
+        from.say_unheeded("interactiveai", UNHEEDED);
         Ok(Self {
             base_url: from
                 .first(&["INTERACTIVEAI_BASE_URL", "INTERACTIVEAI_HOST"])
@@ -87,7 +123,12 @@ impl InteractiveAi {
             project_id: from.get("INTERACTIVEAI_PROJECT_ID"),
             environment: from.environment("INTERACTIVEAI_TRACING_ENVIRONMENT"),
             release: from.get("INTERACTIVEAI_RELEASE"),
+            commit: from.commit(),
             sample_rate: from.share("INTERACTIVEAI_SAMPLE_RATE").unwrap_or(default.sample_rate),
+            flush_at: from.count("INTERACTIVEAI_FLUSH_AT"),
+            flush_interval: from.seconds("INTERACTIVEAI_FLUSH_INTERVAL").unwrap_or(default.flush_interval),
+            traces_path: from.get("INTERACTIVEAI_OTEL_TRACES_EXPORT_PATH").unwrap_or(default.traces_path),
+            gzip: from.gzip(COMPRESSION).unwrap_or(default.gzip),
             ..default
         })
     }
@@ -95,7 +136,7 @@ impl InteractiveAi {
 
 impl From<InteractiveAi> for Platform {
     fn from(settings: InteractiveAi) -> Self {
-        let InteractiveAi { public_key, secret_key, base_url, timeout, .. } = settings;
+        let InteractiveAi { public_key, secret_key, base_url, timeout, traces_path, gzip, .. } = settings;
         let base = trimmed(&base_url);
         let otlp = OtlpSettings {
             headers: vec![
@@ -105,17 +146,21 @@ impl From<InteractiveAi> for Platform {
                 header("x-interactiveai-public-key", &public_key),
             ],
             timeout,
+            gzip,
             dialect: Dialect::InteractiveAi,
-            ..OtlpSettings::new(format!("{base}/api/public/otel/v1/traces"))
+            ..OtlpSettings::new(format!("{base}/{}", traces_path.trim_start_matches('/')))
         };
         Self {
             extras: Extras { scope: vec![("public_key".to_owned(), public_key)], ..Extras::default() },
             process: Process {
                 release: settings.release,
+                commit: settings.commit,
                 environment: settings.environment,
                 ..Process::default()
             },
             share: settings.sample_rate,
+            flush_at: settings.flush_at.unwrap_or(u64::MAX),
+            flush_interval: settings.flush_interval,
             page: Some(format!("{base}/project/{{project}}/traces/{{trace_id}}")),
             lookup: Some(Lookup {
                 asks: vec![Ask::get(format!("{base}/api/platform/v1/projects"))],

@@ -8,11 +8,11 @@ use std::time::Duration;
 use observe_wire::{Dialect, Extras};
 use serde_json::Value;
 
-use super::{Platform, Process, Variables, basic, header, trimmed};
+use super::{FLUSH_INTERVAL, Platform, Process, Variables, basic, header, trimmed};
 use crate::{
     delivery::{Ask, Lookup},
     destination::{OtlpSettings, otlp::Records},
-    settings::var,
+    settings::{Unheeded, var},
 };
 
 /// Settings of the destination `langfuse`.
@@ -42,9 +42,39 @@ pub struct Langfuse {
     pub environment: Option<String>,
     /// The release, where it is not what [`Settings::release`](crate::Settings::release) says.
     pub release: Option<String>,
+    /// The release where neither says one: a commit.
+    pub commit: Option<String>,
     /// Share of the recorded traces that is sent there, 0 to 1. Default 1.
     pub sample_rate: f64,
+    /// Spans after which a request is sent, if it is not full before: at about a mebibyte. Default none.
+    pub flush_at: Option<u64>,
+    /// The time after which it is sent. Default 200 milliseconds.
+    pub flush_interval: Duration,
+    /// Where spans are posted below [`Langfuse::base_url`]. Default `/api/public/otel/v1/traces`.
+    pub traces_path: String,
+    /// Whether bodies are compressed with gzip. Default true.
+    pub gzip: bool,
 }
+
+/// Where compression is asked for, the first that is set.
+const COMPRESSION: &[&str] =
+    &["LANGFUSE_OTEL_COMPRESSION", "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"];
+
+/// Variables of its client without effect.
+pub(in crate::destination) const UNHEEDED: Unheeded = &[
+    (
+        "LANGFUSE_OTEL_MAX_BATCH_SIZE_BYTES",
+        "requests have about a mebibyte, and one that is refused for its size is divided",
+    ),
+    (
+        "LANGFUSE_OBSERVE_DECORATOR_IO_CAPTURE_ENABLED",
+        "#[observe(capture_input = false, capture_output = false)] says what is recorded, for every destination",
+    ),
+    ("LANGFUSE_MEDIA_UPLOAD_ENABLED", "media is sent as it was recorded, not uploaded by itself"),
+    ("LANGFUSE_MEDIA_UPLOAD_THREAD_COUNT", "media is sent as it was recorded, not uploaded by itself"),
+    ("LANGFUSE_PROMPT_CACHE_DEFAULT_TTL_SECONDS", "prompts are not fetched"),
+    ("LANGFUSE_OPENAI_SKIP_RAW_RESPONSES", "no client of a provider is wrapped"),
+];
 
 impl Langfuse {
     /// Langfuse's cloud in Europe, with the keys of a project.
@@ -57,13 +87,20 @@ impl Langfuse {
             project_id: None,
             environment: None,
             release: None,
+            commit: None,
             sample_rate: 1.0,
+            flush_at: None,
+            flush_interval: FLUSH_INTERVAL,
+            traces_path: "/api/public/otel/v1/traces".to_owned(),
+            gzip: true,
         }
     }
 
     /// Reads `LANGFUSE_PUBLIC_KEY`, `LANGFUSE_SECRET_KEY`, `LANGFUSE_BASE_URL` (or the older `LANGFUSE_HOST`),
     /// `LANGFUSE_TIMEOUT` (seconds), `LANGFUSE_TRACING_ENVIRONMENT`, `LANGFUSE_RELEASE`, `LANGFUSE_SAMPLE_RATE`,
-    /// `LANGFUSE_TRACING_ENABLED` and `LANGFUSE_PROJECT_ID`.
+    /// `LANGFUSE_TRACING_ENABLED`, `LANGFUSE_FLUSH_AT` (spans), `LANGFUSE_FLUSH_INTERVAL` (seconds),
+    /// `LANGFUSE_OTEL_TRACES_EXPORT_PATH`, `LANGFUSE_OTEL_COMPRESSION` (else that of OpenTelemetry; `gzip` or `none`) and
+    /// `LANGFUSE_PROJECT_ID`. Where no release is said, the commit that builders and hosters name, such as `GITHUB_SHA`.
     ///
     /// # Errors
     /// What is to be set, if a key is missing; that it is switched off, if it is.
@@ -81,13 +118,19 @@ impl Langfuse {
         let public = from.needed("LANGFUSE_PUBLIC_KEY", "the public key of a project, pk-lf-..")?;
         let secret = from.needed("LANGFUSE_SECRET_KEY", "the secret key of a project, sk-lf-..")?;
         let default = Self::new(public, secret);
+        from.say_unheeded("langfuse", UNHEEDED);
         Ok(Self {
             base_url: from.first(&["LANGFUSE_BASE_URL", "LANGFUSE_HOST"]).unwrap_or(default.base_url),
             timeout: from.seconds("LANGFUSE_TIMEOUT").unwrap_or(default.timeout),
             project_id: from.get("LANGFUSE_PROJECT_ID"),
             environment: from.environment("LANGFUSE_TRACING_ENVIRONMENT"),
             release: from.get("LANGFUSE_RELEASE"),
+            commit: from.commit(),
             sample_rate: from.share("LANGFUSE_SAMPLE_RATE").unwrap_or(default.sample_rate),
+            flush_at: from.count("LANGFUSE_FLUSH_AT"),
+            flush_interval: from.seconds("LANGFUSE_FLUSH_INTERVAL").unwrap_or(default.flush_interval),
+            traces_path: from.get("LANGFUSE_OTEL_TRACES_EXPORT_PATH").unwrap_or(default.traces_path),
+            gzip: from.gzip(COMPRESSION).unwrap_or(default.gzip),
             ..default
         })
     }
@@ -95,7 +138,7 @@ impl Langfuse {
 
 impl From<Langfuse> for Platform {
     fn from(settings: Langfuse) -> Self {
-        let Langfuse { public_key, secret_key, base_url, timeout, .. } = settings;
+        let Langfuse { public_key, secret_key, base_url, timeout, traces_path, gzip, .. } = settings;
         let base = trimmed(&base_url);
         let otlp = OtlpSettings {
             headers: vec![
@@ -107,19 +150,22 @@ impl From<Langfuse> for Platform {
                 header("x-langfuse-ingestion-version", "4"),
             ],
             timeout,
-            gzip: true,
+            gzip,
             dialect: Dialect::Langfuse,
-            ..OtlpSettings::new(format!("{base}/api/public/otel/v1/traces"))
+            ..OtlpSettings::new(format!("{base}/{}", traces_path.trim_start_matches('/')))
         };
         let page = |project: &str| format!("{base}/project/{project}/traces/{{trace_id}}");
         Self {
             extras: Extras { scope: vec![("public_key".to_owned(), public_key)], ..Extras::default() },
             process: Process {
                 release: settings.release,
+                commit: settings.commit,
                 environment: settings.environment,
                 ..Process::default()
             },
             share: settings.sample_rate,
+            flush_at: settings.flush_at.unwrap_or(u64::MAX),
+            flush_interval: settings.flush_interval,
             page: Some(page(settings.project_id.as_deref().unwrap_or("{project}"))),
             lookup: Some(Lookup {
                 asks: vec![Ask::get(format!("{base}/api/public/projects"))],

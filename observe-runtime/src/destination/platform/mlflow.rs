@@ -38,6 +38,10 @@ pub struct Mlflow {
     pub experiment: Experiment,
     /// The header that says who sends, if the server wants to know.
     pub authorization: Option<String>,
+    /// How long a request may take. Default 10 seconds.
+    pub timeout: Duration,
+    /// Share of the recorded traces that is sent there, 0 to 1. Default 1.
+    pub sample_rate: f64,
 }
 
 /// An experiment of MLflow.
@@ -59,11 +63,18 @@ impl Default for Experiment {
 impl Mlflow {
     /// A server without users, and the experiment that every server has.
     pub fn new(tracking_uri: impl Into<String>) -> Self {
-        Self { tracking_uri: tracking_uri.into(), experiment: Experiment::default(), authorization: None }
+        Self {
+            tracking_uri: tracking_uri.into(),
+            experiment: Experiment::default(),
+            authorization: None,
+            timeout: Duration::from_secs(10),
+            sample_rate: 1.0,
+        }
     }
 
     /// Reads `MLFLOW_TRACKING_URI`, `MLFLOW_EXPERIMENT_NAME` or `MLFLOW_EXPERIMENT_ID`, `MLFLOW_TRACKING_USERNAME` with
-    /// `MLFLOW_TRACKING_PASSWORD`, or `MLFLOW_TRACKING_TOKEN`.
+    /// `MLFLOW_TRACKING_PASSWORD`, or `MLFLOW_TRACKING_TOKEN`, `MLFLOW_HTTP_REQUEST_TIMEOUT` (seconds) and
+    /// `MLFLOW_TRACE_SAMPLING_RATIO`.
     ///
     /// # Errors
     /// What is to be set, if the address is missing or that of no server.
@@ -88,13 +99,16 @@ impl Mlflow {
         let token = from.get("MLFLOW_TRACKING_TOKEN");
         let name = from.get("MLFLOW_EXPERIMENT_NAME").map(Experiment::Name);
         let experiment = name.or_else(|| from.get("MLFLOW_EXPERIMENT_ID").map(Experiment::Id));
+        let default = Self::new(uri);
         Ok(Self {
+            timeout: from.seconds("MLFLOW_HTTP_REQUEST_TIMEOUT").unwrap_or(default.timeout),
+            sample_rate: from.share("MLFLOW_TRACE_SAMPLING_RATIO").unwrap_or(default.sample_rate),
             experiment: experiment.unwrap_or_default(),
             authorization: match user {
                 Some((user, password)) => Some(basic(&user, &password).1),
                 None => token.map(|token| format!("Bearer {token}")),
             },
-            ..Self::new(uri)
+            ..default
         })
     }
 }
@@ -108,8 +122,10 @@ impl From<Mlflow> for Platform {
         };
         let mut headers = vec![header("x-mlflow-experiment-id", &experiment)];
         headers.extend(settings.authorization.map(|value| header("authorization", value)));
-        let otlp = OtlpSettings { headers, ..OtlpSettings::new(format!("{base}/v1/traces")) };
+        let timeout = settings.timeout;
+        let otlp = OtlpSettings { headers, timeout, ..OtlpSettings::new(format!("{base}/v1/traces")) };
         Self {
+            share: settings.sample_rate,
             lookup,
             page: Some(format!(
                 "{base}/#/experiments/{experiment}/traces?selectedEvaluationId=tr-{{trace_id}}"

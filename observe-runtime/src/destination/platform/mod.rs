@@ -1,22 +1,29 @@
 //! The platforms that take OTLP: what tells each from any other receiver, as data. [`Otlp`](super::Otlp) sends to all of them.
 
-mod futureagi;
-mod interactiveai;
-mod langfuse;
+pub(super) mod futureagi;
+mod hidden;
+pub(super) mod interactiveai;
+pub(super) mod langfuse;
 mod mlflow;
-mod phoenix;
+pub(super) mod phoenix;
 
-pub use futureagi::FutureAgi;
+pub use futureagi::{EvalTag, FutureAgi};
+pub use hidden::Hidden;
 pub use interactiveai::InteractiveAi;
 pub use langfuse::Langfuse;
 pub use mlflow::{Experiment, Mlflow};
 pub use phoenix::Phoenix;
 
+use std::time::Duration;
+
 use super::{OtlpSettings, otlp::Records};
-use crate::{delivery::Lookup, mask, report::say_once, settings};
+use crate::{delivery::Lookup, mask, settings::Variables};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use observe_model::{Resource, SpanId};
 use observe_wire::Extras;
+
+/// A body that is not full is sent after this time, unless somebody wants it otherwise.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Where and how [`Otlp`](super::Otlp) sends: made of [`OtlpSettings`] for any receiver, or of a platform's own settings,
 /// such as [`Langfuse`].
@@ -31,6 +38,12 @@ pub struct Platform {
     pub(super) process: Process,
     /// Share of traces that is sent, 0 to 1.
     pub(super) share: f64,
+    /// Spans after which a body is sent, if it is not full before.
+    pub(super) flush_at: u64,
+    /// The time after which it is sent.
+    pub(super) flush_interval: Duration,
+    /// What of spans it is not shown.
+    pub(super) hidden: Hidden,
     /// What `{names}` in addresses and headers stand for.
     pub(super) lookup: Option<Lookup>,
     /// The page of a trace: `{trace_id}`, and names that are looked up.
@@ -44,6 +57,8 @@ pub struct Platform {
 pub(super) struct Process {
     pub(super) project: Option<String>,
     pub(super) release: Option<String>,
+    /// The release where nothing else names one.
+    pub(super) commit: Option<String>,
     pub(super) environment: Option<String>,
 }
 
@@ -56,6 +71,9 @@ impl Platform {
             extras: Extras::default(),
             process: Process::default(),
             share: 1.0,
+            flush_at: u64::MAX,
+            flush_interval: FLUSH_INTERVAL,
+            hidden: Hidden::default(),
             lookup: None,
             page: None,
             records: None,
@@ -70,12 +88,12 @@ impl Platform {
 
     /// The process, as this platform is told of it.
     pub(super) fn resource(&self, ours: &Resource) -> Resource {
-        let Process { project, release, environment } = self.process.clone();
+        let Process { project, release, commit, environment } = self.process.clone();
         let service = if ours.service == ours.project { project.clone() } else { None };
         let mut resource = Resource {
             project: project.unwrap_or_else(|| ours.project.clone()),
             service: service.unwrap_or_else(|| ours.service.clone()),
-            release: release.or_else(|| ours.release.clone()),
+            release: release.or_else(|| ours.release.clone()).or(commit),
             environment: environment.or_else(|| ours.environment.clone()),
         };
         mask::current().resource(&mut resource);
@@ -86,62 +104,6 @@ impl Platform {
 impl From<OtlpSettings> for Platform {
     fn from(otlp: OtlpSettings) -> Self {
         Self::new("otlp", otlp)
-    }
-}
-
-/// Where the settings of a platform are read from: gives a variable's value if it is set and not empty.
-struct Variables<'a>(&'a dyn Fn(&str) -> Option<String>);
-
-impl Variables<'_> {
-    fn get(&self, name: &str) -> Option<String> {
-        Some((self.0)(name)?.trim().to_owned()).filter(|value| !value.is_empty())
-    }
-
-    /// The first of several variables that is set.
-    fn first(&self, names: &[&str]) -> Option<String> {
-        names.iter().find_map(|name| self.get(name))
-    }
-
-    /// A variable that must be set.
-    fn needed(&self, name: &str, meaning: &str) -> Result<String, String> {
-        self.get(name).ok_or_else(|| format!("{name} is not set: it is {meaning}"))
-    }
-
-    /// The variable's value, if `parse` can read it; else that is said.
-    fn parsed<T>(&self, name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let text = self.get(name)?;
-        let value = parse(&text);
-        if value.is_none() {
-            say_once(&format!("{name}={text} is ignored: expected {expected}"));
-        }
-        value
-    }
-
-    /// The client of a platform can be switched off, and is then no destination.
-    fn not_off(&self, name: &str) -> Result<(), String> {
-        match self.get(name).filter(|text| text.eq_ignore_ascii_case("false")) {
-            Some(text) => Err(format!("{name}={text} switches it off")),
-            None => Ok(()),
-        }
-    }
-
-    /// A share, 0 to 1.
-    fn share(&self, name: &str) -> Option<f64> {
-        let share = |text: &str| text.parse().ok().filter(|rate| (0.0..=1.0).contains(rate));
-        self.parsed(name, "a number from 0 to 1", share)
-    }
-
-    /// A time in seconds.
-    fn seconds(&self, name: &str) -> Option<std::time::Duration> {
-        let seconds = |text: &str| {
-            let seconds = text.parse().ok()?;
-            std::time::Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero())
-        };
-        self.parsed(name, "seconds", seconds)
-    }
-
-    fn environment(&self, name: &str) -> Option<String> {
-        settings::environment(&self.get(name)?)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
         OtlpSettings,
         otlp::{Records, headers},
     },
-    settings::var,
+    settings::{Unheeded, var},
 };
 
 /// Settings of the destination `phoenix`.
@@ -38,6 +38,10 @@ pub struct Phoenix {
     pub project: Option<String>,
 }
 
+/// Variables of its client without effect.
+pub(in crate::destination) const UNHEEDED: Unheeded =
+    &[("PHOENIX_GRPC_PORT", "spans go over HTTP, to PHOENIX_COLLECTOR_ENDPOINT")];
+
 impl Phoenix {
     /// A server without keys.
     pub fn new(endpoint: impl Into<String>) -> Self {
@@ -54,6 +58,7 @@ impl Phoenix {
     /// [`Phoenix::from_env`] with `var` for the environment.
     pub fn read(var: impl Fn(&str) -> Option<String>) -> Self {
         let from = Variables(&var);
+        from.say_unheeded("phoenix", UNHEEDED);
         let endpoint = from.first(&["PHOENIX_COLLECTOR_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"]);
         Self {
             api_key: from.get("PHOENIX_API_KEY"),

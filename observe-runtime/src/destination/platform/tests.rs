@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use observe_model::{Metric, Record, Score, ScoreValue, SpanId, Target, Timestamp, TraceId};
+use observe_model::{
+    Details, Json, Metric, Record, Score, ScoreValue, Span, SpanId, SpanType, Target, Timestamp, TraceId,
+    TraceUpdate,
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -53,6 +56,16 @@ fn langfuse_and_interactiveai_have_the_variables_and_defaults_of_their_clients()
     let ours = Resource { project: "p".into(), service: "p".into(), ..Resource::default() };
     let told = platform.resource(&ours);
     assert_eq!((told.environment.as_deref(), told.release.as_deref()), (Some("staging"), Some("r1")));
+    // Where nobody says a release, the commit is one.
+    let release = |more: &[(&str, &str)], ours: Option<&str>| {
+        let set = [&LANGFUSE[..], &[("GIT_COMMIT", "second"), ("CI_COMMIT_SHA", "first")], more].concat();
+        let platform = Platform::from(env(&set, |var| Langfuse::read(var)).unwrap());
+        let ours = Resource { release: ours.map(str::to_owned), ..Resource::default() };
+        platform.resource(&ours).release.unwrap()
+    };
+    assert_eq!(release(&[], None), "first");
+    assert_eq!(release(&[], Some("ours")), "ours");
+    assert_eq!(release(&[("LANGFUSE_RELEASE", "theirs")], Some("ours")), "theirs");
     let old = [&LANGFUSE[..], &more[..1]].concat();
     assert_eq!(env(&old, |var| Langfuse::read(var)).unwrap().base_url, "http://old");
     let off = [&LANGFUSE[..], &[("LANGFUSE_TRACING_ENABLED", "False")]].concat();
@@ -75,6 +88,66 @@ fn futureagi_has_the_variables_and_defaults_of_its_client() {
     assert_eq!(platform.otlp.url, "http://f:8000/tracer/v1/traces");
     assert_eq!(platform.resource(&Resource::default()).project, "named");
     assert!(env(&keys[..1], |var| FutureAgi::read(var)).unwrap_err().starts_with("FI_SECRET_KEY is not set"));
+}
+
+#[test]
+fn futureagi_is_told_of_an_experiment_and_its_evaluations() {
+    let said = |settings: FutureAgi| Platform::from(settings).extras.resource;
+    assert_eq!(said(FutureAgi::new("a", "s")), []);
+    let mut settings = FutureAgi::new("a", "s");
+    settings.version = Some("V1".to_owned());
+    let tag = EvalTag::new("LLM", "my_eval", "turing_large").map("input", "input.value");
+    let named = EvalTag { name: "my_eval_1".to_owned(), ..tag.clone() };
+    // The second of a name is left out.
+    settings.experiment = Some(vec![named.clone(), tag, named]);
+    let said: std::collections::BTreeMap<_, _> = said(settings).into_iter().collect();
+    assert_eq!((&*said["project_version_name"], &*said["project_type"]), ("V1", "experiment"));
+    let tag = |name: &str| {
+        json!({
+            "type": "OBSERVATION_SPAN_TYPE", "value": "LLM", "eval_name": "my_eval", "config": {},
+            "mapping": {"input": "input.value"}, "custom_eval_name": name, "model": "turing_large",
+        })
+    };
+    let tags: Value = serde_json::from_str(&said["eval_tags"]).unwrap();
+    assert_eq!(tags, json!([tag("my_eval_1"), tag("my_eval")]));
+}
+
+#[test]
+fn what_is_hidden_from_a_platform_is_not_in_its_spans() {
+    let span = |span_type| {
+        let update = TraceUpdate { input: Some(Json::of("in")), ..TraceUpdate::default() };
+        let parameters = json!({"temperature": 1}).as_object().unwrap().clone();
+        Span {
+            span_type,
+            input: Some(r#"{"q":1}"#.into()),
+            output: Some("[1]".into()),
+            details: Some(Box::new(Details { parameters, trace: Some(update), ..Details::default() })),
+            ..Span::begin(TraceId::from_seed("t"), SpanId::from_seed("s"), "work", Timestamp(1))
+        }
+    };
+    // Input, output, the trace's input and how many parameters are shown.
+    let shown = |name: &str, span_type| {
+        let keys = [("FI_API_KEY", "a"), ("FI_SECRET_KEY", "s"), (name, "TRUE")];
+        let platform = Platform::from(env(&keys, |var| FutureAgi::read(var)).unwrap());
+        let span = span(span_type);
+        let shown = platform.hidden.applied(&span);
+        let details = shown.details.as_ref().unwrap();
+        let of_trace = details.trace.as_ref().unwrap().input.clone() == Some(Json::of("in"));
+        (shown.input == span.input, shown.output == span.output, of_trace, details.parameters.len())
+    };
+    for (name, span_type, expected) in [
+        ("NOTHING", SpanType::Generation, (true, true, true, 1)),
+        ("FI_HIDE_INPUTS", SpanType::Tool, (false, true, false, 1)),
+        ("FI_HIDE_OUTPUTS", SpanType::Tool, (true, false, true, 1)),
+        ("FI_HIDE_INPUT_MESSAGES", SpanType::Tool, (true, true, true, 1)),
+        ("FI_HIDE_INPUT_IMAGES", SpanType::Generation, (false, true, true, 1)),
+        ("FI_HIDE_OUTPUT_TEXT", SpanType::Generation, (true, false, true, 1)),
+        ("FI_HIDE_EMBEDDING_VECTORS", SpanType::Generation, (true, true, true, 1)),
+        ("FI_HIDE_EMBEDDING_VECTORS", SpanType::Embedding, (true, false, true, 1)),
+        ("FI_HIDE_LLM_INVOCATION_PARAMETERS", SpanType::Generation, (true, true, true, 0)),
+    ] {
+        assert_eq!(shown(name, span_type), expected, "{name}");
+    }
 }
 
 #[test]
