@@ -18,7 +18,7 @@ pub fn memory() -> &'static Memory {
 
 /// Everything in the trace `id`, once it has arrived.
 pub fn trace(id: TraceId) -> Vec<Span<'static>> {
-    let report = observe::flush(Duration::from_secs(10));
+    let report = observe::flush(Duration::from_secs(60));
     assert!(report.complete && report.dropped == 0, "{report:?}");
     memory().trace(id)
 }
