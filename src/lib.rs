@@ -33,7 +33,7 @@
 //! With the features `http` and `tower`, a trace goes from service to service in the headers of requests. See [`propagate`].
 //!
 //! ```
-//! use observe::{observe, propagate::{ExtractLayer, inject}};
+//! use observe::{observe, propagate::{self, ExtractLayer}};
 //!
 //! /// Called: what it begins is a part of the caller's trace.
 //! #[observe]
@@ -45,9 +45,7 @@
 //! /// Calls: whoever is called hears of the trace.
 //! #[observe(skip(client))]
 //! async fn ask(client: &reqwest::Client, url: &str) -> reqwest::Result<String> {
-//!     let mut headers = reqwest::header::HeaderMap::new();
-//!     inject(&mut headers);
-//!     client.post(url).headers(headers).send().await?.text().await
+//!     client.post(url).headers(propagate::headers()).send().await?.text().await
 //! }
 //! ```
 //!
@@ -77,9 +75,9 @@ mod setup;
 pub use observe_macros::observe;
 pub use observe_runtime::{
     AgentScope, Cost, CurrentContext, Details, Event, Failure, Guard, InSpan, Json, Level, Link, Metric,
-    NewMetric, NewScore, Number, ObserveExt, Prompt, Report, Scope, ScopeGuard, Scoped, Score, ScoreValue,
-    Span, SpanHandle, SpanId, SpanName, SpanScope, SpanType, State, Status, Target, TraceHandle, TraceId,
-    Usage, agent, attributes, carry, current_context, current_span, current_span_id, current_trace,
+    NewMetric, NewScore, Number, ObserveExt, Price, Prompt, Report, Scope, ScopeGuard, Scoped, Score,
+    ScoreValue, Span, SpanHandle, SpanId, SpanName, SpanScope, SpanType, State, Status, Target, TraceHandle,
+    TraceId, Usage, agent, attributes, carry, current_context, current_span, current_span_id, current_trace,
     current_trace_id, destination, flush, flush_async, metric, propagate, score, session, span, thread,
     trace_context, trace_url, trace_url_for, trace_urls_for,
 };

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use observe_runtime::{
     __private::say_once,
-    Guard, MaskHook, Settings,
+    Guard, MaskHook, Price, Settings,
     destination::{Console, Destination, Dialect, Jsonl},
 };
 
@@ -166,6 +166,20 @@ impl Builder {
         self
     }
 
+    /// What the tokens of a model cost, for calls of it of which nobody says what they cost. `model` is its name, or a
+    /// beginning of names that ends in `*`; of several that fit, the name counts, else the longest beginning.
+    ///
+    /// ```
+    /// use observe::Price;
+    /// let builder = observe::builder().price("gpt-4o-mini*", Price { cache_read: Some(0.075), ..Price::new(0.15, 0.6) });
+    /// ```
+    pub fn price(mut self, model: impl Into<String>, price: Price) -> Self {
+        let model = model.into();
+        self.settings.prices.retain(|(known, _)| *known != model);
+        self.settings.prices.push((model, price));
+        self
+    }
+
     /// Whether keys, tokens, private keys, passwords in addresses and card numbers are taken out of what is recorded,
     /// wherever they stand.
     pub fn mask_patterns(mut self, patterns: bool) -> Self {
@@ -261,18 +275,21 @@ fn default() -> Vec<String> {
     }
     #[cfg(feature = "otlp")]
     names.extend(platforms::with_keys());
-    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if cfg!(feature = "artanis") && is_set("ARTANIS_API_KEY") {
-        names.push("artanis".to_owned());
-    }
-    if cfg!(feature = "tracium") && is_set("TRACIUM_API_KEY") {
-        names.push("tracium".to_owned());
-    }
-    if cfg!(feature = "trajectory") && is_set("TRAJECTORY_API_KEY") && is_set("TRAJECTORY_ORG_ID") {
-        names.push("trajectory".to_owned());
-    }
+    let is_set = |key: &str| std::env::var_os(key).is_some_and(|value| !value.is_empty());
+    let has_keys = |keys: &[&str]| keys.iter().all(|key| is_set(key));
+    names.extend(STEPWISE_KEYS.iter().filter(|(_, keys)| has_keys(keys)).map(|(name, _)| (*name).to_owned()));
     names
 }
+
+/// The keys without which a platform that is told step by step is none of the default.
+const STEPWISE_KEYS: &[(&str, &[&str])] = &[
+    #[cfg(feature = "artanis")]
+    ("artanis", &["ARTANIS_API_KEY"]),
+    #[cfg(feature = "tracium")]
+    ("tracium", &["TRACIUM_API_KEY"]),
+    #[cfg(feature = "trajectory")]
+    ("trajectory", &["TRAJECTORY_API_KEY", "TRAJECTORY_ORG_ID"]),
+];
 
 /// The destinations that this build has.
 const KNOWN: &[&str] = &[
@@ -301,6 +318,20 @@ const KNOWN: &[&str] = &[
     "none",
 ];
 
+/// A destination that is told of a trace step by step, as the environment sets it up; it keeps on disk what waits.
+#[allow(unused_macros, reason = "not every build has such a destination")]
+macro_rules! stepwise {
+    ($destination:ident, $settings:ident, $ours:expr) => {{
+        use observe_runtime::destination::{$destination, $settings};
+        $settings::from_env().map(|settings| -> Box<dyn Destination> {
+            Box::new($destination::new(match data_directory($ours) {
+                Some(directory) => settings.keep_below(&directory.join("spool")),
+                None => settings,
+            }))
+        })
+    }};
+}
+
 fn named(names: &[String], settings: &Settings) -> Vec<Box<dyn Destination>> {
     let mut destinations: Vec<Box<dyn Destination>> = Vec::new();
     for name in names {
@@ -315,35 +346,11 @@ fn named(names: &[String], settings: &Settings) -> Vec<Box<dyn Destination>> {
                 None => say_once("destination jsonl: no file is known: set OBSERVE_JSONL"),
             },
             #[cfg(feature = "artanis")]
-            "artanis" => {
-                use observe_runtime::destination::{Artanis, ArtanisSettings};
-                if let Some(mut artanis) = ArtanisSettings::from_env() {
-                    if let Some(directory) = data_directory(settings) {
-                        artanis = artanis.keep_below(&directory.join("spool"));
-                    }
-                    destinations.push(Box::new(Artanis::new(artanis)));
-                }
-            }
+            "artanis" => destinations.extend(stepwise!(Artanis, ArtanisSettings, settings)),
             #[cfg(feature = "tracium")]
-            "tracium" => {
-                use observe_runtime::destination::{Tracium, TraciumSettings};
-                if let Some(mut tracium) = TraciumSettings::from_env() {
-                    if let Some(directory) = data_directory(settings) {
-                        tracium = tracium.keep_below(&directory.join("spool"));
-                    }
-                    destinations.push(Box::new(Tracium::new(tracium)));
-                }
-            }
+            "tracium" => destinations.extend(stepwise!(Tracium, TraciumSettings, settings)),
             #[cfg(feature = "trajectory")]
-            "trajectory" => {
-                use observe_runtime::destination::{Trajectory, TrajectorySettings};
-                if let Some(mut trajectory) = TrajectorySettings::from_env() {
-                    if let Some(directory) = data_directory(settings) {
-                        trajectory = trajectory.keep_below(&directory.join("spool"));
-                    }
-                    destinations.push(Box::new(Trajectory::new(trajectory)));
-                }
-            }
+            "trajectory" => destinations.extend(stepwise!(Trajectory, TrajectorySettings, settings)),
             #[cfg(feature = "local")]
             "local" => destinations.extend(local(settings)),
             #[cfg(feature = "otlp")]

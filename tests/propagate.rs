@@ -251,8 +251,7 @@ async fn two_services_that_call_each_other_make_one_trace() {
     tokio::spawn(async move { axum::serve(listener, app).await });
     #[observe(skip_all)]
     async fn call(url: &str) -> (TraceId, String) {
-        let mut headers = reqwest::header::HeaderMap::new();
-        inject(&mut headers);
+        let headers = observe::propagate::headers();
         let response = reqwest::Client::new().get(url).headers(headers).send().await.unwrap();
         (observe::current_trace_id().unwrap(), response.text().await.unwrap())
     }

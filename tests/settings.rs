@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use observe::{Builder, destination::Dialect};
+use observe::{Builder, Price, destination::Dialect};
 use observe_runtime::{Settings, VARIABLES};
 
 /// A value for each variable, and the same said in code.
@@ -29,6 +29,7 @@ const SAME: &[Same] = &[
     ("OBSERVE_SAMPLE_RATE", "0.1,checkout=1", |b| b.sample_rate(0.1).sample("checkout", 1.0)),
     ("OBSERVE_KEEP", "failed,slow:2s", |b| b.keep_if_failed().keep_if_slower_than(Duration::from_secs(2))),
     ("OBSERVE_CAPTURE_LIMIT", "65536", |b| b.capture_limit(65536)),
+    ("OBSERVE_PRICES", "gpt-4o-mini*=0.15/0.6", |b| b.price("gpt-4o-mini*", Price::new(0.15, 0.6))),
     ("OBSERVE_MASK", "off", |b| b.mask_patterns(false)),
     ("OBSERVE_OVERFLOW", "wait:100ms", |b| b.overflow_wait(Duration::from_millis(100))),
     ("OBSERVE_BAGGAGE_KEYS", "session.id, tenant", |b| b.baggage_keys(["session.id", "tenant"])),

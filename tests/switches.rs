@@ -10,8 +10,9 @@ use std::{
     time::Duration,
 };
 
-use observe::{TraceId, agent, current_span, observe, score, span, trace_context};
+use observe::{SpanType, TraceId, agent, current_span, observe, score, span, trace_context};
 use observe_store::{RecordQuery, SqliteStore, Store, TraceQuery};
+use serde_json::json;
 
 #[observe]
 fn checkout() {
@@ -89,6 +90,21 @@ fn role() {
                 step(true);
                 score("quality", 0.9).record();
             });
+        }
+        "priced" => {
+            let _observe = observe::init();
+            let answer = || {
+                let usage = json!({
+                    "prompt_tokens": 1_000_000, "completion_tokens": 500_000,
+                    "prompt_tokens_details": {"cached_tokens": 500_000},
+                    "completion_tokens_details": {"reasoning_tokens": 300_000},
+                });
+                Ok::<_, String>(json!({"model": "gpt-4o-mini-2024-07-18", "usage": usage}))
+            };
+            let call = || span(SpanType::Generation).trace_id(TraceId::from_seed("priced"));
+            let _ = call().sync_call(answer);
+            let _ = call().sync_call(|| answer().inspect(|_| _ = current_span().cost(0.25)));
+            let _ = call().model("another").sync_call(answer);
         }
         "plain" => {
             let _observe = observe::init();
@@ -259,6 +275,23 @@ fn scores_can_be_left_out_while_spans_are_recorded() {
         let scores = store.scores(&RecordQuery::default()).unwrap().items.len();
         assert_eq!((scores, traces(directory.path())), (expected, named(&[("judged", 2)])), "{value}");
     }
+}
+
+#[test]
+fn a_call_costs_what_its_tokens_do_where_nobody_says_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = run("priced", directory.path(), &[("OBSERVE_PRICES", "gpt-4o-mini*=1/10/0.5,gpt-4o*=9/9")]);
+    assert!(said(&output).is_empty(), "{output:?}");
+    let store = SqliteStore::open_read_only(directory.path().join("observe.db")).unwrap();
+    let trace = store.trace(TraceId::from_seed("priced")).unwrap().unwrap();
+    let costs: Vec<_> =
+        trace.spans.iter().map(|span| (span.cost_input, span.cost_output, span.cost)).collect();
+    // Half a million tokens at $1, as many from the cache at $0.5, and as many of output, reasoning among them, at $10.
+    let (input, output) = (0.75, 5.0);
+    let expected =
+        [(Some(input), Some(output), Some(input + output)), (None, None, Some(0.25)), (None, None, None)];
+    assert_eq!(costs, expected);
+    assert_eq!(trace.summary.totals.cost, Some(input + output + 0.25));
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub use resource::Resource;
 pub use score::{Metric, Number, Record, Score, ScoreValue, Target};
 pub use span::{Code, Level, ParseNameError, Span, SpanType, Status};
 pub use time::{ParseTimestampError, Timestamp};
-pub use usage::{Cost, Usage};
+pub use usage::{Cost, Price, Usage};
 
 /// A free map of names to JSON values; numbers stay numbers.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;

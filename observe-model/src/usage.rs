@@ -120,6 +120,58 @@ impl From<f64> for Cost {
     }
 }
 
+/// What the tokens of a model cost, in US dollars for a million of them.
+///
+/// Tokens without a price of their own cost what the others of their side do; reasoning tokens are output.
+///
+/// ```
+/// use observe_model::{Price, Usage};
+/// let price = Price { cache_read: Some(0.5), ..Price::new(1.0, 8.0) };
+/// let usage = Usage { cache_read: Some(2_000_000), reasoning: Some(250_000), ..Usage::new(1_000_000, 250_000) };
+/// let cost = price.of(&usage);
+/// assert_eq!((cost.input, cost.output, cost.total()), (Some(2.0), Some(4.0), Some(6.0)));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Price {
+    /// Of input.
+    pub input: f64,
+    /// Of input that is read from the provider's cache.
+    pub cache_read: Option<f64>,
+    /// Of input that is written to it.
+    pub cache_write: Option<f64>,
+    /// Of audio that goes in.
+    pub input_audio: Option<f64>,
+    /// Of output.
+    pub output: f64,
+    /// Of audio that comes out.
+    pub output_audio: Option<f64>,
+}
+
+impl Price {
+    /// The same price for all input, and for all output.
+    pub fn new(input: f64, output: f64) -> Self {
+        Self { input, cache_read: None, cache_write: None, input_audio: None, output, output_audio: None }
+    }
+
+    /// What that many tokens cost; of a side of which no tokens are known, nothing is.
+    pub fn of(&self, usage: &Usage) -> Cost {
+        let side = |usual: f64, buckets: &[(Option<u64>, Option<f64>)]| {
+            let dollars = |(tokens, own): &(Option<u64>, Option<f64>)| {
+                tokens.map(|tokens| tokens as f64 * own.unwrap_or(usual))
+            };
+            buckets.iter().filter_map(dollars).reduce(|a, b| a + b).map(|sum| sum / 1e6)
+        };
+        let input = [
+            (usage.input, None),
+            (usage.cache_read, self.cache_read),
+            (usage.cache_write, self.cache_write),
+            (usage.input_audio, self.input_audio),
+        ];
+        let output = [(usage.output, None), (usage.reasoning, None), (usage.output_audio, self.output_audio)];
+        Cost { input: side(self.input, &input), output: side(self.output, &output), total: None }.finite()
+    }
+}
+
 /// The sum of what is known, without overflow; `None` if nothing is.
 fn sum<const N: usize>(buckets: [Option<u64>; N]) -> Option<u64> {
     buckets.into_iter().flatten().reduce(u64::saturating_add)

@@ -23,6 +23,7 @@ mod journal;
 mod lifecycle;
 mod mask;
 mod panic_text;
+mod price;
 mod process;
 pub mod propagate;
 mod record;
@@ -40,7 +41,7 @@ pub use flush::{Report, flush, flush_async};
 pub use lifecycle::{Guard, start, trace_url, trace_url_for, trace_urls_for};
 pub use mask::{MaskHook, recover_dead};
 pub use observe_model::{
-    Cost, Details, Event, Failure, Json, Level, Link, Metric, Number, Prompt, Record, Resource, Score,
+    Cost, Details, Event, Failure, Json, Level, Link, Metric, Number, Price, Prompt, Record, Resource, Score,
     ScoreValue, Span, SpanId, SpanType, State, Status, Target, Timestamp, TraceAttributes, TraceId, Usage,
 };
 pub use observe_wire::journal::{Recovered, any_below as any_journal_below};

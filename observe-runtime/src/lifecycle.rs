@@ -130,7 +130,7 @@ fn begin(
 ) -> Result<Runtime, Option<std::io::Error>> {
     // Destinations may ask for it as soon as they are made.
     let mask = settings.mask();
-    mask::set(mask.clone());
+    mask::set(mask.clone(), settings.prices());
     if settings.enabled {
         destinations.extend(more());
     }
@@ -152,7 +152,7 @@ fn begin(
     let mut pages: Vec<_> = pages.collect();
     pages.sort_by_key(|(name, _)| name != "local");
     let (sender, asks) = mpsc::channel();
-    let outlets = Outlets::new(destinations, mask, settings.keep, kept);
+    let outlets = Outlets::new(destinations, mask, settings, kept);
     Collector::start(asks, outlets, resource, anchor).map_err(Some)?;
     panic_text::listen();
     process::listen(fork::hooks(at_exit));

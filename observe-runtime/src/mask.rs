@@ -16,7 +16,7 @@ use observe_wire::{
 };
 use serde_json::Value;
 
-use crate::{journal::unrecorded, report::Once};
+use crate::{journal::unrecorded, price::Prices, report::Once};
 
 /// What stands in place of a value at which the hook panicked.
 const PANICKED: &str = "[masked: the mask hook panicked]";
@@ -60,19 +60,23 @@ impl fmt::Debug for MaskHook {
     }
 }
 
-/// The mask of this process, for what others left.
-static MASK: Mutex<Option<Mask>> = Mutex::new(None);
+/// The mask and the prices of this process, for what others left.
+static OURS: Mutex<Option<(Mask, Prices)>> = Mutex::new(None);
 
-pub(crate) fn set(mask: Mask) {
-    *MASK.lock().unwrap_or_else(PoisonError::into_inner) = Some(mask);
+pub(crate) fn set(mask: Mask, prices: Prices) {
+    *OURS.lock().unwrap_or_else(PoisonError::into_inner) = Some((mask, prices));
+}
+
+fn ours() -> (Mask, Prices) {
+    OURS.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
 }
 
 pub(crate) fn current() -> Mask {
-    MASK.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
+    ours().0
 }
 
-/// What processes that were killed left in their journals below `root` for the destination `name`, masked like what this process records; see
-/// [`journal::recover_dead`].
+/// What processes that were killed left in their journals below `root` for the destination `name`, masked and priced like
+/// what this process records; see [`journal::recover_dead`].
 ///
 /// # Errors
 /// As there.
@@ -81,10 +85,11 @@ pub fn recover_dead(
     name: &str,
     mut write: impl FnMut(&Resource, Batch) -> io::Result<()>,
 ) -> io::Result<Recovered> {
-    let mask = current();
+    let (mask, prices) = ours();
     journal::recover_dead(root, name, |resource, mut batch| {
         let mut resource = resource.clone();
         mask.resource(&mut resource);
+        batch.spans.iter_mut().for_each(|span| prices.fill(span));
         mask.batch(&mut batch);
         write(&resource, batch)
     })

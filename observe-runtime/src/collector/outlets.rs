@@ -16,8 +16,9 @@ use observe_wire::{
 use super::keep::Holding;
 use crate::{
     destination::{Delivered, Destination, Given},
+    price::Prices,
     report::say,
-    settings::Keep,
+    settings::Settings,
 };
 
 /// Plain spans that are given to the destinations at once.
@@ -29,6 +30,7 @@ pub(crate) struct Outlets {
     journal: Option<PathBuf>,
     /// Acts on everything before it is held back or given to a destination.
     pub(super) mask: Mask,
+    prices: Prices,
     /// Where not every trace is wanted.
     holding: Option<Holding>,
 }
@@ -38,10 +40,11 @@ impl Outlets {
     pub(crate) fn new(
         destinations: Vec<Box<dyn Destination>>,
         mask: Mask,
-        keep: Keep,
+        settings: &Settings,
         journal: Option<PathBuf>,
     ) -> Self {
-        Self { destinations, mask, journal, holding: (!keep.is_all()).then(|| Holding::new(keep)) }
+        let holding = (!settings.keep.is_all()).then(|| Holding::new(settings.keep));
+        Self { destinations, mask, prices: settings.prices(), journal, holding }
     }
 
     /// Calls every destination; one that panics is taken out, and said so.
@@ -84,6 +87,7 @@ impl Outlets {
 
     /// Gives a span to every destination, or holds it back until that is decided.
     pub(super) fn record(&mut self, span: &mut Span<'_>) {
+        self.prices.fill(span);
         self.mask.span(span);
         match self.holding.take() {
             None => self.each(|d| d.record(span)),
@@ -96,6 +100,7 @@ impl Outlets {
 
     /// Shows a span that still runs to the destinations that can show it, unless its trace may be left out. Whether it did.
     pub(super) fn show(&mut self, span: &mut Span<'_>, now: Timestamp) -> bool {
+        self.prices.fill(span);
         self.mask.span(span);
         if let Some(mut holding) = self.holding.take() {
             let may_show = holding.may_show(span, now, |span| self.each(|d| d.record(span)));

@@ -133,3 +133,17 @@ pub fn inject(headers: &mut (impl HeadersMut + ?Sized)) {
         headers.write(BAGGAGE, &baggage.to_string());
     }
 }
+
+/// What [`inject`] writes, as the headers of a request: for reqwest, hyper, tonic and whoever else takes an
+/// `http::HeaderMap`. Outside a trace it is empty.
+///
+/// ```
+/// use observe_runtime::propagate;
+/// let headers: http::HeaderMap = propagate::headers(); // client.post(url).headers(headers)
+/// ```
+#[cfg(feature = "http")]
+pub fn headers() -> http::HeaderMap {
+    let mut headers = http::HeaderMap::new();
+    inject(&mut headers);
+    headers
+}

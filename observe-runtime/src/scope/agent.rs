@@ -6,7 +6,7 @@ use observe_model::{SpanId, SpanType, TraceId};
 use observe_wire::journal::entry::Field;
 use serde::Serialize;
 
-use super::{Plan, ScopeGuard, Scoped, fail, new_span::NewSpan, runs, stamps, tries};
+use super::{Plan, ScopeGuard, Scoped, answered, fail, new_span::NewSpan, runs, stamps, tries};
 use crate::{call::MaybeId, capture, switch};
 
 /// A trace by hand: a span of type agent, whose tags, metadata, version, user and session everything inside has too.

@@ -17,6 +17,8 @@ use std::{
     task::{Context, Poll},
 };
 
+use serde::Serialize;
+
 pub use agent::{AgentScope, agent};
 pub use attributes::{Scope, attributes, session, trace_context};
 pub use guard::ScopeGuard;
@@ -130,9 +132,43 @@ macro_rules! tries {
         pub fn try_sync_scope<T, E: Display>(self, body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
             self.sync_scope(|| body().inspect_err(fail))
         }
+
+        /// [`Self::try_scope`] around the call of a client, whichever that is: what comes back is the span's output too. If it
+        /// is what a model's provider answered, a generation has its model and tokens from it.
+        ///
+        /// ```
+        /// # use observe_runtime::{SpanType, span};
+        /// # struct Client;
+        /// # impl Client { async fn chat(&self, _: &str) -> Result<String, String> { Ok(String::new()) } }
+        /// # async fn example(client: Client, request: &str) -> Result<(), String> {
+        /// let answer = span(SpanType::Generation).input(request).call(client.chat(request)).await?;
+        /// # Ok(()) }
+        /// ```
+        #[doc(alias = "wrap")]
+        pub fn call<F, T, E>(self, future: F) -> impl Future<Output = Result<T, E>>
+        where
+            F: Future<Output = Result<T, E>>,
+            T: Serialize,
+            E: Display,
+        {
+            self.try_scope(async move { future.await.inspect(answered) })
+        }
+
+        /// [`Self::call`] for a client that blocks.
+        pub fn sync_call<T: Serialize, E: Display>(
+            self,
+            body: impl FnOnce() -> Result<T, E>,
+        ) -> Result<T, E> {
+            self.try_sync_scope(|| body().inspect(answered))
+        }
     };
 }
 use tries;
+
+/// What the call that the open span is around returned.
+fn answered(answer: &impl Serialize) {
+    crate::current_span().output(answer);
+}
 
 /// The span that is open failed with `error`. In the alternate form many errors print their sources too.
 fn fail(error: &impl std::fmt::Display) {

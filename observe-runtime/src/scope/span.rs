@@ -6,7 +6,7 @@ use observe_model::{Level, SpanId, SpanType, TraceId};
 use observe_wire::journal::entry::Field;
 use serde::Serialize;
 
-use super::{Plan, ScopeGuard, Scoped, fail, new_span::NewSpan, runs, stamps, tries};
+use super::{Plan, ScopeGuard, Scoped, answered, fail, new_span::NewSpan, runs, stamps, tries};
 use crate::{call::MaybeId, span::Pair, switch};
 
 /// A span around a block of code: the same as [`#[observe]`](https://docs.rs/observe-ai) records for a function.
@@ -14,7 +14,8 @@ use crate::{call::MaybeId, span::Pair, switch};
 /// `name` is a literal, a `String`, or a [`SpanType`]: a span without a name is called by its type, a generation
 /// `chat` and its model.
 ///
-/// What the block returns is not captured: say what it is worth recording with [`current_span`](crate::current_span).
+/// What the block returns is captured by [`SpanScope::call`] alone; elsewhere say what of it is worth recording with
+/// [`current_span`](crate::current_span).
 /// The span ends like an annotated call: returned, panicked, or cancelled if its future is dropped; failed if
 /// [`SpanScope::try_scope`] got an `Err` or [`mark_failed`](crate::SpanHandle::mark_failed) was called.
 ///

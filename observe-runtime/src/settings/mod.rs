@@ -7,7 +7,7 @@ mod variables;
 
 use std::{env, path::PathBuf, time::Duration};
 
-use observe_model::Resource;
+use observe_model::{Price, Resource};
 use observe_wire::{Dialect, mask::Mask};
 
 #[cfg(feature = "delivery")]
@@ -17,7 +17,7 @@ pub(crate) use parse::environment;
 pub(crate) use parse::percent_decoded;
 pub use variables::{VARIABLES, Variable};
 
-use crate::{capture, mask::MaskHook, report::say_once};
+use crate::{capture, mask::MaskHook, price::Prices, report::say_once};
 
 /// Settings of a process. `docs/SETTINGS.md` lists the variable and the builder's method of each.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +52,9 @@ pub struct Settings {
     pub keep: Keep,
     /// Bytes of one captured value, the rest of which is cut. Default 1 MiB.
     pub capture_limit: usize,
+    /// What the tokens of models cost, where nobody says what a call did: by the model's name, or by a beginning of names
+    /// that ends in `*`, of which the longest counts.
+    pub prices: Vec<(String, Price)>,
     /// Whether keys, tokens, card numbers and the like are taken out of what is recorded, wherever they stand. Default true.
     pub mask_patterns: bool,
     /// What else is taken out.
@@ -132,6 +135,7 @@ impl Settings {
             capture_limit: from
                 .parsed("OBSERVE_CAPTURE_LIMIT", "a number of bytes", |text| text.parse().ok())
                 .unwrap_or(capture::DEFAULT_LIMIT),
+            prices: from.parsed("OBSERVE_PRICES", parse::PRICES, parse::prices).unwrap_or_default(),
             mask_patterns: from.parsed("OBSERVE_MASK", parse::BOOLEAN, parse::boolean).unwrap_or(true),
             mask_hook: None,
             overflow_wait: from
@@ -156,6 +160,11 @@ impl Settings {
     /// What takes out what is not to leave the process.
     pub(crate) fn mask(&self) -> Mask {
         Mask::new(self.mask_patterns, self.mask_hook.as_ref().map(MaskHook::guarded))
+    }
+
+    /// What says what calls cost of which nobody said it.
+    pub(crate) fn prices(&self) -> Prices {
+        Prices::new(&self.prices)
     }
 
     /// The process, as spans name it.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use observe_model::Price;
+
 use super::Keep;
 use crate::report::{Once, say_once};
 
@@ -98,6 +100,28 @@ pub(super) fn rates(text: &str) -> Option<Rates> {
     Some(rates)
 }
 
+pub(super) const PRICES: &str =
+    "model=input/output in dollars for a million tokens, with commas between: gpt-4o-mini*=0.15/0.6/0.075";
+
+/// `gpt-4o-mini*=0.15/0.6`, where a third and a fourth number are the prices of what is read from and written to caches.
+pub(super) fn prices(text: &str) -> Option<Vec<(String, Price)>> {
+    let dollars = |text: &str| text.trim().parse().ok().filter(|d: &f64| d.is_finite() && *d >= 0.0);
+    let one = |part: &str| {
+        let (model, numbers) = part.rsplit_once('=')?;
+        let numbers: Option<Vec<_>> = numbers.split('/').map(dollars).collect();
+        let price = match numbers?[..] {
+            [input, output] => Price::new(input, output),
+            [input, output, read] => Price { cache_read: Some(read), ..Price::new(input, output) },
+            [input, output, read, write] => {
+                Price { cache_read: Some(read), cache_write: Some(write), ..Price::new(input, output) }
+            }
+            _ => return None,
+        };
+        Some((model.trim().to_owned(), price)).filter(|(model, _)| !model.is_empty())
+    };
+    text.split(',').map(one).collect()
+}
+
 /// `key=value` pairs with commas between, values percent-encoded. Source: OpenTelemetry's specification of the resource.
 pub(super) fn pairs(text: &str) -> Option<Vec<(String, String)>> {
     let pair = |pair: &str| {
@@ -185,6 +209,23 @@ mod tests {
         assert_eq!(read("0.1, checkout=1, a = b=0"), Some((Some(0.1), named)));
         for bad in ["", "2", "-0.1", "NaN", "checkout", "checkout=", "0.1,,", "checkout=2"] {
             assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn prices_are_of_input_and_output_and_of_caches() {
+        let expected = [
+            ("gpt-4o-mini*", Price { cache_read: Some(0.075), ..Price::new(0.15, 0.6) }),
+            ("claude=1:0", Price { cache_read: Some(0.3), cache_write: Some(3.75), ..Price::new(3.0, 15.0) }),
+            ("local", Price::new(0.0, 0.0)),
+        ];
+        let expected: Vec<_> = expected.map(|(model, price)| (model.to_owned(), price)).into();
+        assert_eq!(
+            prices("gpt-4o-mini* = 0.15/0.6/0.075, claude=1:0=3/15/0.3/3.75,local=0/0"),
+            Some(expected)
+        );
+        for bad in ["", "gpt-4o", "gpt-4o=1", "=1/2", "gpt-4o=1/2/3/4/5", "a=1/-2", "a=1/NaN", "a=1/2,"] {
+            assert_eq!(prices(bad), None, "{bad}");
         }
     }
 

@@ -115,6 +115,12 @@ pub const VARIABLES: &[Variable] = &[
         "`1048576`",
     ),
     variable(
+        "OBSERVE_PRICES",
+        "price(\"gpt-4o-mini*\", Price::new(0.15, 0.6))",
+        "what the tokens of models cost, in dollars for a million of input and of output, where nobody says what a call cost: `gpt-4o-mini*=0.15/0.6,claude-sonnet*=3/15/0.3/3.75`, with a third and a fourth number for what is read from and written to caches; a name that ends in `*` is the beginning of names, of which the longest counts",
+        "none: a cost that is not said is unknown",
+    ),
+    variable(
         "OBSERVE_MASK",
         "mask_patterns(false)",
         "`false` keeps keys, tokens, private keys, passwords in addresses and card numbers where they are recorded; values under the names of secrets, and what the hook of `mask(..)` takes out, are left out all the same",
