@@ -79,6 +79,8 @@ pub struct Totals {
     pub errors: u64,
     /// Spans of level warning.
     pub warnings: u64,
+    /// Spans of level debug.
+    pub debugs: u64,
     /// Spans that were not recorded because the journal was full.
     pub dropped: u64,
     /// Tokens; a bucket that no span reported is absent.

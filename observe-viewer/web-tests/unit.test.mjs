@@ -7,7 +7,7 @@ import { nearChanges, sideBySide } from "../web/lib/diff.js";
 import { between, cost, duration, tokens } from "../web/lib/format.js";
 import { parseCut, preview, readable } from "../web/lib/readable.js";
 import { failureText, metricText, ofSession, ofSpan, ofTrace, scoreText } from "../web/lib/records.js";
-import { arrange, extent, unfolded } from "../web/lib/tree.js";
+import { arrange, below, extent, unfolded } from "../web/lib/tree.js";
 
 test("unknown is a dash, never 0", () => {
   assert.equal(duration(null), "—");
@@ -48,6 +48,17 @@ test("closing a span hides what is below it and nothing else", () => {
   assert.deepEqual(unfolded(nodes, new Set(["b"])).map((n) => n.span.span_id), ["a", "b", "d", "e"]);
   assert.deepEqual(unfolded(nodes, new Set(["a", "b"])).map((n) => n.span.span_id), ["a", "e"]);
   assert.equal(extent(/** @type {any} */ (spans)), 7);
+});
+
+test("what lies below a span is counted by its levels", () => {
+  const spans = [["a", 0, "error"], ["b", 1, "default"], ["c", 2, "debug"], ["d", 1, "warning"], ["e", 0, "error"]]
+    .map(([span_id, depth, level]) => /** @type {any} */ ({ span_id, depth, level }));
+  assert.equal(below(spans, spans[0]), "3 spans: 1 warning, 1 debug");
+  assert.equal(below(spans, spans[1]), "1 span: 1 debug");
+  assert.equal(below(spans, spans[2]), null);
+  assert.equal(below(spans, spans[4]), null);
+  spans[2].level = "default";
+  assert.equal(below(spans, spans[1]), "1 span");
 });
 
 test("two texts stand side by side, and only what differs is marked", () => {

@@ -50,6 +50,7 @@ pub(super) fn add_totals(sum: &mut Totals, totals: &Totals) {
     sum.spans = sum.spans.saturating_add(totals.spans);
     sum.errors = sum.errors.saturating_add(totals.errors);
     sum.warnings = sum.warnings.saturating_add(totals.warnings);
+    sum.debugs = sum.debugs.saturating_add(totals.debugs);
     sum.dropped = sum.dropped.saturating_add(totals.dropped);
     sum.usage = add_usage(&sum.usage, &totals.usage);
     sum.cost = add_cost(sum.cost, totals.cost);
@@ -130,6 +131,7 @@ impl<'r> Cells<'r> {
             spans: self.count()?,
             errors: self.count()?,
             warnings: self.count()?,
+            debugs: self.count()?,
             dropped: self.count()?,
             usage: self.usage()?,
             cost: self.take()?,

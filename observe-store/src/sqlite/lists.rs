@@ -113,7 +113,7 @@ fn trace_filter(query: &TraceQuery, after: Option<TraceKey>) -> Filter {
 pub(super) fn select_sessions() -> String {
     format!(
         "SELECT project, session, user, traces, failed_traces, start_ns, last_ns, active_ns, input_head, \
-         output_head, spans, errors, warnings, dropped, {USAGE}, cost FROM sessions"
+         output_head, spans, errors, warnings, debugs, dropped, {USAGE}, cost FROM sessions"
     )
 }
 
@@ -141,7 +141,7 @@ pub(super) fn read_session(row: &Row<'_>) -> rusqlite::Result<SessionSummary> {
 pub(super) fn select_traces() -> String {
     format!(
         "SELECT project, trace_id, name, session, user, tags, status, status_message, start_ns, last_ns, \
-         input_head, output_head, version, release, environment, public, spans, errors, warnings, dropped, \
+         input_head, output_head, version, release, environment, public, spans, errors, warnings, debugs, dropped, \
          {USAGE}, cost FROM traces"
     )
 }

@@ -167,6 +167,7 @@ fn totals(parts: &[Part], tree: &Tree) -> Totals {
         spans: parts.len() as u64,
         errors: count(|part| part.status == Status::Error),
         warnings: count(|part| part.level == Level::Warning),
+        debugs: count(|part| part.level == Level::Debug),
         dropped: parts.iter().fold(0, |sum, part| sum.saturating_add(part.dropped)),
         usage: with_usage.fold(Usage::default(), |sum, i| add_usage(&sum, &parts[i].usage)),
         cost: with_cost.fold(None, |sum, i| add_cost(sum, parts[i].cost)),
@@ -184,10 +185,10 @@ static REPLACE_TRACE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "INSERT OR REPLACE INTO traces (trace_id, project, name, status_message, input_head, output_head, \
          session, user, tags, status, start_ns, last_ns, spans, errors, warnings, dropped, {USAGE}, cost, \
-         version, release, environment, public) \
+         version, release, environment, public, debugs) \
          SELECT trace_id, project, coalesce(?21, name), coalesce(?22, status_message), coalesce(?23, input_head), \
          coalesce(?24, output_head), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
-         ?20, ?25, ?26, ?27, ?28 \
+         ?20, ?25, ?26, ?27, ?28, ?29 \
          FROM spans WHERE trace_id = ?1 AND span_id = ?2"
     )
 });
@@ -240,6 +241,7 @@ fn refresh_trace(connection: &Connection, id: TraceId) -> rusqlite::Result<()> {
         apart.release.as_ref().or_else(|| first(&parts, head, |part| part.release.as_ref())),
         apart.environment.as_ref().or_else(|| first(&parts, head, |part| part.environment.as_ref())),
         apart.public.or_else(|| first(&parts, head, |part| part.public)),
+        int(totals.debugs),
     ])?;
     Ok(())
 }
@@ -251,16 +253,17 @@ fn first<'a, T>(parts: &'a [Part], head: &'a Part, has: impl Fn(&'a Part) -> Opt
 
 static SESSION_TRACES: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "SELECT user, status, start_ns, last_ns, input_head, output_head, spans, errors, warnings, dropped, {USAGE}, cost \
-         FROM traces WHERE session = ?2 AND project = ?1 ORDER BY start_ns, trace_id"
+        "SELECT user, status, start_ns, last_ns, input_head, output_head, spans, errors, warnings, debugs, dropped, {USAGE}, \
+         cost FROM traces WHERE session = ?2 AND project = ?1 ORDER BY start_ns, trace_id"
     )
 });
 
 static REPLACE_SESSION: LazyLock<String> = LazyLock::new(|| {
     format!(
         "INSERT OR REPLACE INTO sessions (project, session, user, traces, failed_traces, start_ns, last_ns, \
-         active_ns, input_head, output_head, spans, errors, warnings, dropped, {USAGE}, cost) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)"
+         active_ns, input_head, output_head, spans, errors, warnings, dropped, {USAGE}, cost, debugs) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
+         ?22, ?23)"
     )
 });
 
@@ -338,6 +341,7 @@ fn refresh_session(connection: &Connection, (project, session): &SessionKey) -> 
         u5,
         u6,
         totals.cost,
+        int(totals.debugs),
     ])?;
     Ok(())
 }

@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_initial.sql"),
     include_str!("../../migrations/0002_dropped_spans.sql"),
     include_str!("../../migrations/0003_said.sql"),
+    include_str!("../../migrations/0004_levels.sql"),
 ];
 
 /// The schema version that this program reads and writes.

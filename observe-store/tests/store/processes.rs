@@ -7,7 +7,7 @@ use observe_store::{SessionQuery, SqliteStore, Store, TraceQuery};
 use crate::common::*;
 
 const WRITERS: u64 = 4;
-const TRACES: u64 = 250;
+const TRACES: u64 = 100;
 /// Set for a child process: its number and the path.
 const CHILD: &str = "OBSERVE_STORE_TEST_WRITER";
 

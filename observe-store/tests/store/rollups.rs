@@ -68,6 +68,7 @@ fn totals(spans: &[&Span<'_>]) -> Totals {
         spans: spans.len() as u64,
         errors: spans.iter().filter(|s| s.status == Status::Error).count() as u64,
         warnings: spans.iter().filter(|s| s.level == Level::Warning).count() as u64,
+        debugs: spans.iter().filter(|s| s.level == Level::Debug).count() as u64,
         dropped: spans.iter().map(|s| s.dropped).sum(),
         usage: Usage { output: tokens.reduce(|a, b| a + b), ..Usage::default() },
         cost: costs.reduce(|a, b| a + b),

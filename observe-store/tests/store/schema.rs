@@ -62,7 +62,7 @@ fn a_database_of_schema_1_is_brought_up_to_date_and_keeps_its_rows() {
     // What the program of that version wrote.
     old.execute_batch(
         "INSERT INTO spans (trace_id, span_id, project, service, name, span_type, status, level, start_ns, end_ns)
-         VALUES (x'00000000000000000000000000000001', x'0000000000000002', 'p', 'p', 'old', 'span', 'ok', 'default', 1, 5);
+         VALUES (x'00000000000000000000000000000001', x'0000000000000002', 'p', 'p', 'old', 'span', 'ok', 'debug', 1, 5);
          INSERT INTO traces (trace_id, project, name, session, status, start_ns, last_ns, spans, errors, warnings)
          VALUES (x'00000000000000000000000000000001', 'p', 'old', 's', 'ok', 1, 5, 1, 0, 0);
          INSERT INTO sessions
@@ -77,9 +77,11 @@ fn a_database_of_schema_1_is_brought_up_to_date_and_keeps_its_rows() {
     let store = SqliteStore::open_read_only(&path).unwrap();
     let trace = store.trace(trace_id(1)).unwrap().unwrap();
     assert_eq!((&*trace.spans[0].name, trace.spans[0].dropped), ("old", 0));
-    assert_eq!((trace.summary.totals.spans, trace.summary.totals.dropped), (1, 0));
+    let totals = trace.summary.totals;
+    assert_eq!((totals.spans, totals.dropped, totals.debugs), (1, 0, 1));
     let sessions = store.sessions(&SessionQuery::default()).unwrap().items;
-    assert_eq!((&*sessions[0].session, sessions[0].totals.dropped), ("s", 0));
+    let totals = &sessions[0].totals;
+    assert_eq!((&*sessions[0].session, totals.dropped, totals.debugs), ("s", 0, 1));
     drop(store);
 
     let mut store = SqliteStore::open(&path).unwrap();
@@ -87,11 +89,11 @@ fn a_database_of_schema_1_is_brought_up_to_date_and_keeps_its_rows() {
     more.dropped = 7;
     write(&mut store, &[more]);
     let totals = store.trace(trace_id(1)).unwrap().unwrap().summary.totals;
-    assert_eq!((totals.spans, totals.dropped), (2, 7));
+    assert_eq!((totals.spans, totals.dropped, totals.debugs), (2, 7, 1));
     let connection = Connection::open(&path).unwrap();
     assert_eq!(documented(), actual(&connection));
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(version, 3);
+    assert_eq!(version, 4);
 }
 
 #[test]

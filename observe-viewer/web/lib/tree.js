@@ -1,3 +1,5 @@
+import { count, plural } from "./format.js";
+
 /** @import { Span } from "./types.js" */
 
 /** A span and how many spans are right below it. @typedef {{ span: Span, children: number }} Node */
@@ -30,6 +32,17 @@ export function unfolded(nodes, closed) {
     hiddenBelow = closed.has(span.span_id) ? span.depth : Infinity;
     return true;
   });
+}
+
+/** "5 spans: 1 error, 2 warning": what lies below a span, and how much of it is of a level of its own; null if nothing. @param {Span[]} spans @param {Span} of */
+export function below(spans, of) {
+  const at = spans.indexOf(of);
+  const end = spans.findIndex((span, i) => i > at && span.depth <= of.depth);
+  const inside = spans.slice(at + 1, end < 0 ? undefined : end);
+  if (!inside.length) return null;
+  const levels = ["error", "warning", "debug"].map((level) => [inside.filter((span) => span.level === level).length, level]);
+  const told = levels.filter(([n]) => n).map(([n, level]) => `${count(/** @type {number} */ (n))} ${level}`).join(", ");
+  return plural(inside.length, "span") + (told && `: ${told}`);
 }
 
 /** Nanoseconds that the trace spans. @param {Span[]} spans */

@@ -17,6 +17,7 @@
  * @property {number} spans
  * @property {number} errors
  * @property {number} warnings
+ * @property {number} debugs
  * @property {number} dropped
  * @property {Usage} usage
  * @property {number | null} cost

@@ -35,6 +35,7 @@ export const sums = (totals, ns) => [
   ["spans", count(totals.spans)],
   ["errors", totals.errors ? html`<span class="bad">${count(totals.errors)}</span>` : null],
   ["warnings", totals.warnings ? count(totals.warnings) : null],
+  ["debug", totals.debugs ? count(totals.debugs) : null],
   ["dropped", totals.dropped ? html`<span class="warn">${plural(totals.dropped, "span")}</span>` : null],
   ["tokens", tokens(totals.usage) == null ? null : html`<${Tokens} usage=${totals.usage} />`],
   ["cost", totals.cost == null ? null : cost(totals.cost)],

@@ -1,6 +1,7 @@
 import { duration } from "../lib/format.js";
 import { html } from "../lib/html.js";
 import { ofSpan, ofTrace } from "../lib/records.js";
+import { below } from "../lib/tree.js";
 import { Events, Links, States, Why } from "../parts/details.js";
 import { costs, Dropped, Facts, flow, short } from "../parts/facts.js";
 import { StatusGlyph, TypeGlyph } from "../parts/glyph.js";
@@ -32,6 +33,7 @@ export function Detail({ span, trace, root }) {
       ["tokens", flow(span.usage)],
       ["cost", costs(span)],
       ["level", span.level === "default" ? null : span.level],
+      ["below", below(trace.spans, span)],
       ["version", span.version],
     ]} />
     ${span.input === null ? "" : html`<${Payload} title="Input" value=${span.input} />`}
