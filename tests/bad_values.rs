@@ -46,6 +46,13 @@ fn says_no_numbers() {
     metric("number", 1).persist().record();
 }
 
+/// As one provider in trouble answered.
+#[observe(as_type = "generation", trace_id = TraceId::from_seed("negatives"))]
+fn says_negatives() -> Value {
+    current_span().cost(-0.5);
+    json!({"model": "m", "usage": {"prompt_tokens": -3, "completion_tokens": 7}})
+}
+
 #[observe(trace_id = TraceId::from_seed("texts"))]
 fn says_odd_texts() {
     let huge = "x".repeat(10 << 20);
@@ -66,6 +73,7 @@ fn role() {
     let _observe = observe::init();
     takes_foreign(foreign());
     says_no_numbers();
+    says_negatives();
     session(CONTROL).sync_scope(says_odd_texts);
     attributes()
         .metadata("foreign", foreign())
@@ -133,6 +141,10 @@ fn bad_values_are_kept_or_normalised_with_one_warning_each_and_nothing_else_is_l
     assert!(texts.contains(&ScoreValue::Text("NaN".into())), "{texts:?}");
     let kept = store.metrics(&RecordQuery::default()).unwrap().items;
     assert_eq!(kept.iter().map(|metric| metric.record.name.as_str()).collect::<Vec<_>>(), ["number"]);
+
+    let negatives = &trace("negatives").spans[0];
+    assert_eq!((negatives.usage.input, negatives.usage.output, negatives.cost), (None, Some(7), Some(-0.5)));
+    assert!(negatives.output.as_ref().unwrap().get().contains("-3"), "what was returned stays as it was");
 
     let texts = trace("texts");
     assert_eq!((texts.summary.name.as_str(), texts.spans[0].name.as_str()), (CONTROL, CONTROL));

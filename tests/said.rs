@@ -4,6 +4,7 @@ mod support;
 
 use std::{fmt, time::Duration};
 
+use futures_util::{Stream, StreamExt as _, stream};
 use observe::{
     Cost, Level, Span, SpanId, SpanType, Status, TraceId, Usage, current_span, current_trace, observe,
 };
@@ -118,6 +119,23 @@ fn a_providers_answer_says_its_model_and_tokens() {
     let spans = trace(id("answer by hand"));
     let span = named(&spans, "chat_by_hand");
     assert_eq!((span.model.as_deref(), span.usage), (Some("mine"), Usage::new(1, 2)));
+}
+
+#[tokio::test]
+async fn a_providers_stream_says_its_model_and_tokens() {
+    support::memory();
+    #[observe(as_type = "generation", trace_id = id("streamed"))]
+    fn chat(prompt: &str) -> impl Stream<Item = Value> {
+        let model = "gpt-4o-mini";
+        stream::iter([
+            json!({"model": model, "choices": [{"delta": {"content": prompt}}], "usage": null}),
+            json!({"model": model, "choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2}}),
+        ])
+    }
+    assert_eq!(chat("why?").count().await, 2);
+    let spans = trace(id("streamed"));
+    let span = named(&spans, "chat");
+    assert_eq!((span.model.as_deref(), span.usage), (Some("gpt-4o-mini"), Usage::new(5, 2)));
 }
 
 #[test]

@@ -11,11 +11,14 @@
 //! | Google Gemini | `usageMetadata.promptTokenCount`, `.candidatesTokenCount` | cached within, thoughts beside |
 //! | Cohere | `usage.tokens.input_tokens`, `.output_tokens` | |
 //! | Ollama | `prompt_eval_count`, `eval_count` | |
+//!
+//! Of an answer that came as a stream, the pieces together say the same. A count that is negative is no count.
 
 use std::borrow::Cow;
 
 use observe_model::{Span, SpanType, Usage};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 /// Whether spans of this type are calls of a model.
 #[inline(always)]
@@ -26,12 +29,16 @@ pub(crate) const fn is_model_call(span_type: SpanType) -> bool {
 /// Adds to the span of a model call what its output says of model and tokens, where nobody else said it.
 pub(crate) fn fill(span: &mut Span<'_>) {
     let wants = is_model_call(span.span_type) && (span.model.is_none() || span.usage.is_unknown());
-    let Some(output) = span.output.as_deref().filter(|output| wants && output.starts_with('{')) else {
-        return;
+    let Some(output) = span.output.as_deref().filter(|_| wants) else { return };
+    let said = match output.as_bytes().first() {
+        Some(b'{') => said(output),
+        // A list that did not come as a stream may be of answers to several questions.
+        Some(b'[') if span.details.as_ref().is_some_and(|details| details.time_to_first.is_some()) => {
+            said_in_pieces(output)
+        }
+        _ => None,
     };
-    // A field of another type than a provider's makes the whole no provider's answer.
-    let Ok(answer) = serde_json::from_str::<Answer<'_>>(output) else { return };
-    let (usage, model) = (answer.usage(), answer.model.or(answer.model_version).map(Cow::into_owned));
+    let Some((model, usage)) = said else { return };
     // A model alone could be anything; with tokens, it is that of an answer.
     if span.model.is_none() && !usage.is_unknown() {
         span.model = model.map(Cow::Owned);
@@ -39,6 +46,66 @@ pub(crate) fn fill(span: &mut Span<'_>) {
     if span.usage.is_unknown() {
         span.usage = usage;
     }
+}
+
+type Said = (Option<String>, Usage);
+
+/// What an answer says. A field of another type than a provider's makes the whole no provider's answer.
+fn said(answer: &str) -> Option<Said> {
+    let answer: Answer<'_> = serde_json::from_str(answer).ok()?;
+    let usage = answer.usage();
+    Some((answer.model.or(answer.model_version).map(Cow::into_owned), usage))
+}
+
+/// What the pieces of a stream say, whose counts are sums so far: of each bucket the last one counts. Anthropic's first
+/// piece and the last one of OpenAI's responses hold an answer within.
+fn said_in_pieces(pieces: &str) -> Option<Said> {
+    #[derive(Deserialize)]
+    struct Holds<'a> {
+        #[serde(borrow, alias = "response")]
+        message: Option<&'a RawValue>,
+    }
+    let pieces: Vec<&RawValue> = serde_json::from_str(pieces).ok()?;
+    let (mut model, mut usage) = (None, Usage::default());
+    for piece in pieces.into_iter().map(RawValue::get).filter(|piece| piece.starts_with('{')) {
+        let within = serde_json::from_str::<Holds<'_>>(piece).ok().and_then(|holds| holds.message);
+        for (its_model, its_usage) in
+            [within.map(RawValue::get), Some(piece)].into_iter().flatten().filter_map(said)
+        {
+            model = model.or(its_model);
+            usage = later(&usage, &its_usage);
+        }
+    }
+    Some((model, usage))
+}
+
+/// What is known by now, each bucket by itself.
+fn later(before: &Usage, now: &Usage) -> Usage {
+    Usage {
+        input: now.input.or(before.input),
+        cache_read: now.cache_read.or(before.cache_read),
+        cache_write: now.cache_write.or(before.cache_write),
+        input_audio: now.input_audio.or(before.input_audio),
+        output: now.output.or(before.output),
+        reasoning: now.reasoning.or(before.reasoning),
+        output_audio: now.output_audio.or(before.output_audio),
+    }
+}
+
+/// A count of tokens: a number that is not negative. Some providers write `71.0`.
+#[derive(Clone, Copy)]
+struct Count(Option<u64>);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = serde_json::Number::deserialize(deserializer)?;
+        let whole = || number.as_f64().filter(|tokens| *tokens >= 0.0).map(|tokens| tokens as u64);
+        Ok(Self(number.as_u64().or_else(whole)))
+    }
+}
+
+fn count(count: Option<Count>) -> Option<u64> {
+    count?.0
 }
 
 #[derive(Deserialize)]
@@ -52,74 +119,79 @@ struct Answer<'a> {
     #[serde(default, rename = "usageMetadata", alias = "usage_metadata")]
     gemini: Option<Gemini>,
     #[serde(default)]
-    prompt_eval_count: Option<u64>,
+    prompt_eval_count: Option<Count>,
     #[serde(default)]
-    eval_count: Option<u64>,
+    eval_count: Option<Count>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Counts {
-    prompt_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
+    prompt_tokens: Option<Count>,
+    completion_tokens: Option<Count>,
     #[serde(alias = "inputTokens")]
-    input_tokens: Option<u64>,
+    input_tokens: Option<Count>,
     #[serde(alias = "outputTokens")]
-    output_tokens: Option<u64>,
+    output_tokens: Option<Count>,
     #[serde(alias = "input_tokens_details")]
     prompt_tokens_details: Option<Parts>,
     #[serde(alias = "output_tokens_details")]
     completion_tokens_details: Option<Parts>,
     #[serde(alias = "cacheReadInputTokens")]
-    cache_read_input_tokens: Option<u64>,
+    cache_read_input_tokens: Option<Count>,
     #[serde(alias = "cacheWriteInputTokens")]
-    cache_creation_input_tokens: Option<u64>,
+    cache_creation_input_tokens: Option<Count>,
     tokens: Option<Cohere>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Parts {
-    cached_tokens: Option<u64>,
-    audio_tokens: Option<u64>,
-    reasoning_tokens: Option<u64>,
+    cached_tokens: Option<Count>,
+    audio_tokens: Option<Count>,
+    reasoning_tokens: Option<Count>,
 }
 
 #[derive(Deserialize)]
 struct Cohere {
     #[serde(default)]
-    input_tokens: Option<f64>,
+    input_tokens: Option<Count>,
     #[serde(default)]
-    output_tokens: Option<f64>,
+    output_tokens: Option<Count>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "camelCase")]
 struct Gemini {
     #[serde(alias = "prompt_token_count")]
-    prompt_token_count: Option<u64>,
+    prompt_token_count: Option<Count>,
     #[serde(alias = "candidates_token_count")]
-    candidates_token_count: Option<u64>,
+    candidates_token_count: Option<Count>,
     #[serde(alias = "thoughts_token_count")]
-    thoughts_token_count: Option<u64>,
+    thoughts_token_count: Option<Count>,
     #[serde(alias = "cached_content_token_count")]
-    cached_content_token_count: Option<u64>,
+    cached_content_token_count: Option<Count>,
 }
 
 impl Answer<'_> {
     fn usage(&self) -> Usage {
         match (&self.usage, &self.gemini) {
             (Some(counts), _) => counts.usage(),
-            (None, Some(gemini)) => Usage {
-                input: without(gemini.prompt_token_count, [gemini.cached_content_token_count]),
-                cache_read: gemini.cached_content_token_count,
-                output: gemini.candidates_token_count,
-                reasoning: gemini.thoughts_token_count,
+            (None, Some(gemini)) => {
+                let cached = count(gemini.cached_content_token_count);
+                Usage {
+                    input: without(count(gemini.prompt_token_count), [cached]),
+                    cache_read: cached,
+                    output: count(gemini.candidates_token_count),
+                    reasoning: count(gemini.thoughts_token_count),
+                    ..Usage::default()
+                }
+            }
+            (None, None) => Usage {
+                input: count(self.prompt_eval_count),
+                output: count(self.eval_count),
                 ..Usage::default()
             },
-            (None, None) => {
-                Usage { input: self.prompt_eval_count, output: self.eval_count, ..Usage::default() }
-            }
         }
     }
 }
@@ -127,24 +199,25 @@ impl Answer<'_> {
 impl Counts {
     fn usage(&self) -> Usage {
         if let Some(Cohere { input_tokens, output_tokens }) = self.tokens {
-            let whole =
-                |tokens: Option<f64>| tokens.filter(|tokens| *tokens >= 0.0).map(|tokens| tokens as u64);
-            return Usage { input: whole(input_tokens), output: whole(output_tokens), ..Usage::default() };
+            let (input, output) = (count(input_tokens), count(output_tokens));
+            return Usage { input, output, ..Usage::default() };
         }
         let none = Parts::default();
         let of_input = self.prompt_tokens_details.as_ref().unwrap_or(&none);
         let of_output = self.completion_tokens_details.as_ref().unwrap_or(&none);
-        // Those who count caches beside the input say so under names of their own.
-        let (input, output) =
-            (self.prompt_tokens.or(self.input_tokens), self.completion_tokens.or(self.output_tokens));
+        let (cached, reasoning) = (count(of_input.cached_tokens), count(of_output.reasoning_tokens));
+        let (audio_in, audio_out) = (count(of_input.audio_tokens), count(of_output.audio_tokens));
+        let input = count(self.prompt_tokens.or(self.input_tokens));
+        let output = count(self.completion_tokens.or(self.output_tokens));
         Usage {
-            input: without(input, [of_input.cached_tokens, of_input.audio_tokens]),
-            cache_read: of_input.cached_tokens.or(self.cache_read_input_tokens),
-            cache_write: self.cache_creation_input_tokens,
-            input_audio: of_input.audio_tokens,
-            output: without(output, [of_output.reasoning_tokens, of_output.audio_tokens]),
-            reasoning: of_output.reasoning_tokens,
-            output_audio: of_output.audio_tokens,
+            input: without(input, [cached, audio_in]),
+            // Those who count caches beside the input say so under names of their own.
+            cache_read: cached.or(count(self.cache_read_input_tokens)),
+            cache_write: count(self.cache_creation_input_tokens),
+            input_audio: audio_in,
+            output: without(output, [reasoning, audio_out]),
+            reasoning,
+            output_audio: audio_out,
         }
     }
 }
@@ -156,7 +229,7 @@ fn without<const N: usize>(sum: Option<u64>, parts: [Option<u64>; N]) -> Option<
 
 #[cfg(test)]
 mod tests {
-    use observe_model::{SpanId, Timestamp, TraceId};
+    use observe_model::{Details, SpanId, Timestamp, TraceId};
     use serde_json::{Value, json};
 
     use super::*;
@@ -248,9 +321,82 @@ mod tests {
             json!({"model": "T"}),
             json!({"usage": "high"}),
             json!({"usage": {"prompt_tokens": -1}}),
+            json!({"usage": {"prompt_tokens": "many"}}),
         ] {
             let span = filled(SpanType::Generation, &other);
             assert_eq!((span.model, span.usage), (None, Usage::default()), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_negative_count_costs_only_itself() {
+        let answer = json!({"model": "m", "usage": {"prompt_tokens": -3, "completion_tokens": 7}});
+        let span = filled(SpanType::Generation, &answer);
+        let usage = Usage { output: Some(7), ..Usage::default() };
+        assert_eq!((span.model.as_deref(), span.usage), (Some("m"), usage));
+        assert_eq!(span.output.as_deref(), Some(&*answer.to_string()), "what was recorded stays");
+    }
+
+    #[test]
+    fn the_pieces_of_a_stream_say_what_the_whole_answer_would() {
+        for (provider, pieces, model, usage) in [
+            (
+                "OpenAI chat",
+                json!([
+                    {"object": "chat.completion.chunk", "model": "gpt-4o", "choices": [{"delta": {"content": "h"}}], "usage": null},
+                    {"object": "chat.completion.chunk", "model": "gpt-4o", "choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2}},
+                ]),
+                "gpt-4o",
+                Usage::new(5, 2),
+            ),
+            (
+                "OpenAI responses",
+                json!([
+                    {"type": "response.created", "response": {"model": "o4-mini", "usage": null}},
+                    {"type": "response.output_text.delta", "delta": "h"},
+                    {"type": "response.completed", "response": {"model": "o4-mini", "usage": {"input_tokens": 8, "output_tokens": 3}}},
+                ]),
+                "o4-mini",
+                Usage::new(8, 3),
+            ),
+            (
+                "Anthropic",
+                json!([
+                    {"type": "message_start", "message": {"model": "claude-sonnet-4", "usage": {"input_tokens": 25, "output_tokens": 1}}},
+                    {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "h"}},
+                    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 15}},
+                ]),
+                "claude-sonnet-4",
+                Usage::new(25, 15),
+            ),
+            (
+                "Gemini",
+                json!([
+                    {"modelVersion": "gemini-2.5-flash", "usageMetadata": {"promptTokenCount": 4, "candidatesTokenCount": 1}},
+                    {"modelVersion": "gemini-2.5-flash", "usageMetadata": {"promptTokenCount": 4, "candidatesTokenCount": 9}},
+                ]),
+                "gemini-2.5-flash",
+                Usage::new(4, 9),
+            ),
+            (
+                "Ollama",
+                json!([
+                    {"model": "llama3.2", "response": "h", "done": false},
+                    {"model": "llama3.2", "response": "", "done": true, "prompt_eval_count": 6, "eval_count": 2},
+                ]),
+                "llama3.2",
+                Usage::new(6, 2),
+            ),
+        ] {
+            let mut span = filled(SpanType::Generation, &pieces);
+            assert_eq!(
+                (span.model.take(), span.usage),
+                (None, Usage::default()),
+                "{provider}: no stream, no answer"
+            );
+            span.details = Some(Box::new(Details { time_to_first: Some(1), ..Details::default() }));
+            fill(&mut span);
+            assert_eq!((span.model.as_deref(), span.usage), (Some(model), usage), "{provider}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use observe_model::{
     Cost, Details, Json, Level, Metadata, Metric, Prompt, Record, Resource, Score, ScoreValue, Span, SpanId,
-    State, Target, Timestamp, TraceAttributes, TraceId, TraceUpdate, Usage,
+    SpanType, State, Target, Timestamp, TraceAttributes, TraceId, TraceUpdate, Usage,
 };
 use observe_wire::{Dialect, Encoder, Extras, Limits, decode};
 use opentelemetry_proto::tonic::{
@@ -48,6 +48,27 @@ fn sent(resource: &Resource, span: &Span<'_>, dialect: Dialect) -> [BTreeMap<Str
 fn said(span: &Span<'_>, dialect: Dialect) -> BTreeMap<String, Value> {
     let [_, said] = sent(&Resource::default(), span, dialect);
     said
+}
+
+#[test]
+fn every_span_type_is_an_observation_of_the_platforms_type_and_the_traces_own_words_stand_apart() {
+    let trace = TraceUpdate {
+        input: Some(Json::of("asked")),
+        output: Some(Json::of("answered")),
+        ..TraceUpdate::default()
+    };
+    for dialect in [Dialect::Langfuse, Dialect::InteractiveAi] {
+        for span_type in SpanType::ALL.iter().copied() {
+            let details = Some(Box::new(Details { trace: Some(trace.clone()), ..Details::default() }));
+            let said = said(&Span { span_type, input: Some("1".into()), details, ..begun() }, dialect);
+            assert_eq!(said["langfuse.observation.type"], span_type.as_str());
+            assert_eq!(
+                (&said["langfuse.trace.input"], &said["langfuse.trace.output"]),
+                (&json!("asked"), &json!("answered"))
+            );
+            assert_eq!(said["langfuse.observation.input"], "1");
+        }
+    }
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::{borrow::Cow, collections::HashMap};
 
 use common::{resource, span};
 use observe_model::{
-    Code, Level, Resource, Span, SpanId, SpanType, Status, Timestamp, TraceAttributes, TraceId, Usage,
+    Code, Level, Record, Resource, Score, ScoreValue, Span, SpanId, SpanType, Status, Target, Timestamp,
+    TraceAttributes, TraceId, Usage,
 };
 use observe_wire::{Dialect, Encoder, ExportResponse, Extras, Limits, decode, export_response};
 use opentelemetry_proto::tonic::{
@@ -186,6 +187,57 @@ fn every_span_type_has_the_nearest_openinference_kind() {
         let model = if span_type == SpanType::Embedding { "embedding.model_name" } else { "llm.model_name" };
         assert_eq!(attributes[model], text("m"));
     }
+}
+
+#[test]
+fn a_score_is_an_annotation_in_openinferences_words() {
+    let target = Target {
+        trace_id: Some(TraceId::from_seed("t")),
+        span_id: Some(SpanId::from_seed("s")),
+        session: Some("s-1".to_owned()),
+    };
+    let mut encoder = Encoder::new(&Resource::default());
+    let mut push = |id: &str, value: ScoreValue, comment: Option<&str>| {
+        let score = Score {
+            id: id.into(),
+            name: "quality".into(),
+            value,
+            target: target.clone(),
+            ..Score::default()
+        };
+        encoder.push_record(&Record::Score(Score {
+            comment: comment.map(Into::into),
+            at: Timestamp(7),
+            ..score
+        }));
+    };
+    push("1", 0.5.into(), Some("to the point"));
+    push("2", true.into(), None);
+    push("3", "kind".into(), None);
+    let request = ExportTraceServiceRequest::decode(&*encoder.take()).unwrap();
+    let spans = &request.resource_spans[0].scope_spans[0].spans;
+    let annotation = |span: &ProtoSpan| {
+        let attributes = by_key(&span.attributes);
+        let part = |name| attributes.get(&*format!("annotations.0.annotation.{name}")).cloned();
+        (part("name"), part("score"), part("label"), part("explanation"))
+    };
+    let name = || Some(text("quality"));
+    assert_eq!(
+        annotation(&spans[0]),
+        (name(), Some(Value::DoubleValue(0.5)), None, Some(text("to the point")))
+    );
+    assert_eq!(annotation(&spans[1]), (name(), None, Some(text("true")), None));
+    assert_eq!(annotation(&spans[2]), (name(), None, Some(text("kind")), None));
+    // It lies below the span that it is about, which the same score sent again does not double.
+    for span in spans {
+        assert_eq!(span.trace_id, TraceId::from_seed("t").to_bytes());
+        assert_eq!(span.parent_span_id, SpanId::from_seed("s").to_bytes());
+        assert_eq!((span.start_time_unix_nano, span.end_time_unix_nano), (7, 7));
+        let attributes = by_key(&span.attributes);
+        assert_eq!(attributes["openinference.span.kind"], text("EVALUATOR"));
+        assert_eq!(attributes["session.id"], text("s-1"));
+    }
+    assert_ne!(spans[0].span_id, spans[1].span_id);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The differences that there are, each with its reason.
 
-use super::Differences;
+use super::compared::Difference;
 
-pub(crate) const EVERYWHERE: Differences = &[
+pub(crate) const EVERYWHERE: &[Difference] = &[
     ("*", "-flags", "they only repeat that a parent is near, or that there is none"),
     ("*", "+status.code", "the clients leave open whether a step went well"),
     (
@@ -33,10 +33,10 @@ pub(crate) const EVERYWHERE: Differences = &[
     ("resource", "+observe.project", "for our own reader; the platforms know the project by the key"),
 ];
 
-pub(crate) const OF_LANGFUSE: Differences =
+pub(crate) const OF_LANGFUSE: &[Difference] =
     &[("score", "+dataType", "said always; the server's guess would be the same but for booleans")];
 
-pub(crate) const OF_INTERACTIVEAI: Differences = &[
+pub(crate) const OF_INTERACTIVEAI: &[Difference] = &[
     ("child", "+langfuse.trace.metadata.num", "their clients take texts alone for what is on every span"),
     (
         "child",

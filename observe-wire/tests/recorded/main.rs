@@ -1,6 +1,8 @@
 //! The spans and scores of one small program, as our encoder writes them and as the platforms' own clients were recorded to
 //! send them (`tests/data`). Every difference is listed with its reason; one that is listed and not there fails as well.
 
+#[path = "../common/compared.rs"]
+mod compared;
 mod listed;
 mod otlp_json;
 mod scenario;
@@ -10,6 +12,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
+use compared::{Difference, Said, differences, only_listed};
 use listed::{EVERYWHERE, OF_INTERACTIVEAI, OF_LANGFUSE};
 use observe_model::{Json, Level, Resource, Span};
 use observe_wire::{Dialect, Encoder, Extras, Limits, decode};
@@ -19,23 +22,20 @@ use opentelemetry_proto::tonic::{
     resource::v1::Resource as ProtoResource,
     trace::v1::{ResourceSpans, ScopeSpans, Span as ProtoSpan, Status as ProtoStatus},
 };
-use otlp_json::{Said, array, attributes, our_attributes, ours, proto_attributes, theirs};
+use otlp_json::{array, attributes, our_attributes, ours, proto_attributes, theirs};
 use prost::Message as _;
 use scenario::{resource, score, spans_at_the_limits, spans_of_a_request, spans_of_a_turn};
 use serde_json::{Value, json};
-
-/// Of which span (`*` for any), what (`+` only ours, `-` only theirs, `~` another value), and why.
-type Differences = &'static [(&'static str, &'static str, &'static str)];
 
 /// What was recorded of a platform's client, and the same in our model.
 struct Recording {
     dialect: Dialect,
     theirs: Value,
-    differences: Vec<(&'static str, &'static str, &'static str)>,
+    differences: Vec<Difference>,
 }
 
 fn recordings() -> [Recording; 2] {
-    let of = |dialect, text, differences: Differences| Recording {
+    let of = |dialect, text, differences: &[Difference]| Recording {
         dialect,
         theirs: serde_json::from_str(text).unwrap(),
         differences: [EVERYWHERE, differences].concat(),
@@ -69,32 +69,9 @@ impl Recording {
 
     /// Fails unless what is different is what is listed for this.
     fn check(&self, found: BTreeSet<(String, String)>, of: impl Fn(&str) -> bool) {
-        let mut unexpected = found.clone();
-        let mut missing = vec![];
-        for (span, difference, _) in self.differences.iter().filter(|(span, ..)| of(span)) {
-            let before = unexpected.len();
-            unexpected.retain(|(s, d)| !((s == span || *span == "*") && d == difference));
-            if unexpected.len() == before {
-                missing.push((span, difference));
-            }
-        }
-        assert!(
-            unexpected.is_empty() && missing.is_empty(),
-            "{}\n{unexpected:#?}\n{missing:#?}",
-            self.dialect
-        );
+        let listed = self.differences.iter().filter(|(span, ..)| of(span));
+        only_listed(self.dialect.as_str(), found, listed);
     }
-}
-
-fn differences(name: &str, theirs: &Said, ours: &Said) -> BTreeSet<(String, String)> {
-    let keys: BTreeSet<_> = theirs.keys().chain(ours.keys()).collect();
-    let sign = |key: &str| match (theirs.get(key), ours.get(key)) {
-        (Some(theirs), Some(ours)) if theirs == ours => None,
-        (Some(_), Some(_)) => Some('~'),
-        (Some(_), None) => Some('-'),
-        (None, _) => Some('+'),
-    };
-    keys.into_iter().filter_map(|key| Some((name.to_owned(), format!("{}{key}", sign(key)?)))).collect()
 }
 
 #[test]

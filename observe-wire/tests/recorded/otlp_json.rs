@@ -1,15 +1,12 @@
 //! OTLP in JSON, as the recordings have it, beside OpenTelemetry's own messages.
 
-use std::collections::BTreeMap;
-
 use opentelemetry_proto::tonic::{
     common::v1::{AnyValue, ArrayValue, KeyValue, any_value},
     trace::v1::Span as ProtoSpan,
 };
 use serde_json::{Value, json};
 
-/// What is said of one thing, by key.
-pub(crate) type Said = BTreeMap<String, Value>;
+use super::compared::Said;
 
 pub(crate) fn array(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
