@@ -45,8 +45,10 @@ fn your_code() {}
 
 /// "Trace Handle Methods".
 fn trace_handle() {
-    observe::agent("my-agent").sync_scope(|| {
+    let name = "my-agent";
+    observe::agent(name).sync_scope(|| {
         println!("Trace ID: {:?}", observe::current_trace_id());
+        println!("Agent: {name}");
         let trace = observe::current_trace();
         // Tags merge, in the order in which they come.
         trace.tags(["urgent", "high-priority"]);
@@ -58,11 +60,11 @@ fn trace_handle() {
 /// "Automatic Context Propagation": to threads, here those of a scope.
 fn across_threads() {
     observe::agent("batch-processor").sync_scope(|| {
-        observe::thread::scope(|scope| {
-            for item in ["a", "b", "c"] {
-                scope.spawn(move || process(item));
-            }
+        let results: Vec<_> = observe::thread::scope(|scope| {
+            let threads = ["a", "b", "c"].map(|item| scope.spawn(move || process(item)));
+            threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
         });
+        observe::current_span().output(results);
     });
 }
 

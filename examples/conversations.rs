@@ -4,19 +4,24 @@
 //! Source: Trajectory, "Conversations".
 #![allow(dead_code, reason = "the tests include this file, too")]
 
-use observe::{observe, session};
-use serde_json::json;
+use observe::{SpanType, observe, session};
+use serde_json::{Value, json};
 
-fn main() {
-    let _observe = observe::builder().project("conversation_demo").init();
-    run();
+/// The key and the organization are in the environment: `TRAJECTORY_API_KEY` and `TRAJECTORY_ORG_ID`. Recording is on
+/// unless it is switched off; evaluations are left out.
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let _observe = observe::builder().project("conversation_demo").scores(false).init();
+    run().await;
 }
 
 /// Every example of the page.
-pub(crate) fn run() {
+pub(crate) async fn run() {
     start_a_conversation();
     multi_turn_conversations();
     track_state_and_io();
+    // The caller sees the error as it was.
+    let _ = across_await_points(&Client).await;
 }
 
 /// "Start a conversation": input, output and a metric of a span that belongs to it.
@@ -62,4 +67,29 @@ fn track_state_and_io() {
                 .state_after(json!({ "tool": "search", "stage": "post", "results": result.len() }));
         });
     });
+}
+
+/// The notes at the end of the page: the conversation goes along over every await, and a client's calls belong to it.
+async fn across_await_points(client: &Client) -> Result<Value, String> {
+    let request = json!({ "model": "gpt-4o-mini", "messages": [{ "role": "user", "content": "Hello!" }] });
+    session("conv_async")
+        .user("user_7")
+        .scope(async {
+            // What goes in, what comes back, and the model and tokens that the answer tells of.
+            observe::span(SpanType::Generation).input(&request).call(client.chat(&request)).await
+        })
+        .await
+}
+
+/// Somebody else's client of a model.
+struct Client;
+
+impl Client {
+    async fn chat(&self, request: &Value) -> Result<Value, String> {
+        tokio::task::yield_now().await;
+        let usage = json!({ "prompt_tokens": 9, "completion_tokens": 3 });
+        Ok(
+            json!({ "model": request["model"], "choices": [{ "message": { "content": "Hi!" } }], "usage": usage }),
+        )
+    }
 }

@@ -97,6 +97,7 @@ fn name_the_trace(user: &str) {
 #[observe]
 fn handle_request(user: &str, query: &str) -> String {
     name_the_trace(user);
+    observe::current_trace().metadata("app_version", "2.1.0");
     process_query(query)
 }
 

@@ -51,16 +51,22 @@ fn basic_usage() {
 /// "Real-World Example: Chat Application". The bot keeps its conversation's id beside the conversation.
 struct ChatBot {
     user: String,
+    begun: String,
     conversation: String,
 }
 
 impl ChatBot {
     fn new(user: &str, now: &str) -> Self {
-        Self { user: user.to_owned(), conversation: format!("conv_{user}_{now}") }
+        Self { user: user.to_owned(), begun: now.to_owned(), conversation: format!("conv_{user}_{now}") }
     }
 
-    /// One turn is one trace; the attribute takes the group from the bot itself.
-    #[observe(name = "answer-question", session = &self.conversation, user = &self.user)]
+    /// One turn is one trace; the attribute takes the group from the bot itself. When it was, every trace says anyway.
+    #[observe(
+        name = "answer-question",
+        session = &self.conversation,
+        user = &self.user,
+        metadata = { begun: &self.begun }
+    )]
     fn answer(&mut self, question: &str) -> String {
         your_ai_model(question)
     }

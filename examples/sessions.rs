@@ -6,6 +6,7 @@
 
 use observe::{observe, session};
 
+/// The project is of the type `observe` on the platform; `FI_PROJECT_VERSION_NAME` makes it an experiment.
 fn main() {
     let _observe = observe::builder().project("PROJECT_NAME").init();
     run();

@@ -1,5 +1,5 @@
 //! Every public call works wherever code may run: before `init`, while unwinding, in destructors of all kinds, on threads of
-//! C libraries, after shutdown. Where nothing can be recorded it does nothing.
+//! C libraries, in forked children, after shutdown. Where nothing can be recorded it does nothing.
 #![allow(unsafe_code, reason = "nothing else makes a thread as C does")]
 
 use std::{env, process::Command, time::Duration};
@@ -165,6 +165,25 @@ fn on_c_thread() {
     }
 }
 
+/// Does everything in a forked child, which ends in order; its own child's `at_exit` does so once more.
+#[cfg(unix)]
+fn in_a_child() {
+    // SAFETY: what the child does is what is tested: our own locks, and the allocator, which sees to forks itself.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: it only sets a timer, which ends a child that hangs.
+        unsafe { libc::alarm(60) };
+        everything();
+        with_tokio();
+        on_c_thread();
+        std::process::exit(0);
+    }
+    let mut status = 0;
+    // SAFETY: `status` is a place for the status.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!(status, 0, "the child failed");
+}
+
 /// What the process does; in the run of the test list, nothing.
 #[test]
 fn role() {
@@ -176,10 +195,12 @@ fn role() {
     everything();
     with_tokio();
     on_c_thread();
+    in_a_child();
     let guard = observe::init();
     everything();
     with_tokio();
     on_c_thread();
+    in_a_child();
     std::thread::spawn(|| LAST.with(|_| everything())).join().unwrap();
     let unwound = std::panic::catch_unwind(|| {
         let _last = Unwound;
@@ -196,7 +217,8 @@ fn role() {
 
 #[cfg(unix)]
 #[test]
-fn every_public_call_works_before_init_after_shutdown_in_destructors_while_unwinding_and_on_threads_of_c() {
+fn every_public_call_works_before_init_after_shutdown_and_fork_in_destructors_while_unwinding_and_on_threads_of_c()
+ {
     let directory = tempfile::tempdir().unwrap();
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", "role", "--nocapture"]).env("ROLE", "1").env("OBSERVE_DIR", directory.path());
@@ -215,10 +237,10 @@ fn every_public_call_works_before_init_after_shutdown_in_destructors_while_unwin
         store.traces(&query).unwrap().items.len()
     };
     // After init, on the thread of C and as its last, on the other thread likewise, while unwinding, after the guard, and
-    // once at the end before the runtime's.
-    assert_eq!(traces("entered"), 8);
-    // Four traces each after init, on the thread of C, while unwinding and after the guard.
-    assert_eq!(traces("tokio"), 4 * 4);
+    // once at the end before the runtime's; in the forked child as it begins, on its thread of C and as that thread's last.
+    assert_eq!(traces("entered"), 8 + 3);
+    // Four traces each after init, on the thread of C, while unwinding and after the guard; in the child twice.
+    assert_eq!(traces("tokio"), 4 * (4 + 2));
 }
 
 #[test]

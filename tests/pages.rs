@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use observe::{Span, SpanId, SpanType, Status, TraceId};
+use observe::{Span, SpanId, SpanType, Status, TraceId, Usage};
 use serde_json::{Value, json};
 use support::{input, memory, named, output};
 
@@ -37,12 +37,12 @@ fn recorded(run: impl FnOnce()) -> Vec<Span<'static>> {
     spans
 }
 
-fn session<'s>(span: &'s Span<'_>) -> Option<&'s str> {
-    span.attributes.session.as_deref()
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-fn roots<'s>(spans: &'s [Span<'static>]) -> Vec<&'s Span<'static>> {
-    spans.iter().filter(|span| span.parent_id.is_none()).collect()
+fn session<'s>(span: &'s Span<'_>) -> Option<&'s str> {
+    span.attributes.session.as_deref()
 }
 
 fn in_session<'s>(spans: &'s [Span<'static>], id: &str) -> Vec<&'s Span<'static>> {
@@ -72,6 +72,7 @@ fn groups_link_the_traces_that_share_an_id() {
         chat.iter()
             .all(|span| span.attributes.user.as_deref() == Some("user-123") && span.parent_id.is_none())
     );
+    assert!(chat.iter().all(|span| span.name == "answer-question" && span.metadata.contains_key("begun")));
     assert_eq!(
         (input(chat[1]), output(chat[1])),
         (
@@ -86,20 +87,34 @@ fn groups_link_the_traces_that_share_an_id() {
     let reports = in_session(&spans, "user-123_report_2024-01-17");
     assert_eq!(reports.len(), 2);
     assert!(reports.iter().all(|span| span.name == "process-report" && span.metadata["type"] == "report"));
-    assert_eq!(input(reports[0]), json!({"date": "2024-01-15"}));
+    assert!(reports.iter().all(|span| span.metadata["user_id"] == "user-123"));
+    let days: Vec<_> = reports.iter().map(|span| (input(span), output(span))).collect();
+    let day = |day: &str| (json!({"date": day}), json!({"report": format!("done for \"{day}\"")}));
+    assert_eq!(days, [day("2024-01-15"), day("2024-01-16")]);
 }
 
 #[test]
 fn conversations_hand_their_id_and_user_to_every_span_inside() {
-    let spans = recorded(conversations::run);
-    for (id, user, count) in
-        [("conv_123", "user_42", 2), ("conv_abc", "user_42", 3), ("conv_789", "user_99", 1)]
-    {
+    let spans = recorded(|| runtime().block_on(conversations::run()));
+    let expected = [
+        ("conv_123", "user_42", 2),
+        ("conv_abc", "user_42", 3),
+        ("conv_789", "user_99", 1),
+        ("conv_async", "user_7", 1),
+    ];
+    for (id, user, count) in expected {
         let inside = in_session(&spans, id);
         assert_eq!(inside.len(), count, "{id}");
         assert!(inside.iter().all(|span| span.attributes.user.as_deref() == Some(user)));
     }
-    assert_eq!(spans.len(), 6);
+    assert_eq!(spans.len(), 7);
+    let turns = in_session(&spans, "conv_abc");
+    let turns: Vec<_> = turns.iter().map(|turn| (input(turn)["message"].clone(), output(turn))).collect();
+    assert_eq!(
+        turns[0],
+        (json!("What's the weather in Paris?"), json!("Echo: What's the weather in Paris?"))
+    );
+    assert_eq!(turns[2], (json!("Calculate 15 * 3"), json!("Echo: Calculate 15 * 3")));
     let greeting = named(&spans, "greet_user");
     assert_eq!((input(greeting), output(greeting)), (json!({"message": "Hello!"}), json!("Hi there 👋")));
     let metric = memory().metrics().into_iter().find(|metric| metric.name == "greeting_chars").unwrap();
@@ -119,7 +134,13 @@ fn conversations_hand_their_id_and_user_to_every_span_inside() {
     };
     assert_eq!(state(0), ("before", json!({"tool": "search", "stage": "pre"})));
     assert_eq!(state(1), ("after", json!({"tool": "search", "stage": "post", "results": 2})));
+    assert_eq!(input(tool), json!({"query": "best restaurants in SF"}));
     assert_eq!(output(tool), json!(["Restaurant A", "Restaurant B"]));
+
+    let call = named(&spans, "chat gpt-4o-mini");
+    assert_eq!((call.span_type, call.usage), (SpanType::Generation, Usage::new(9, 3)));
+    assert_eq!(input(call)["messages"][0]["content"], "Hello!");
+    assert_eq!(output(call)["choices"][0]["message"]["content"], "Hi!");
 }
 
 #[test]
@@ -160,20 +181,24 @@ fn agent_traces_hold_what_happens_inside() {
     let said = mine.details.as_ref().unwrap().trace.as_ref().unwrap();
     assert_eq!(said.attributes.tags, ["urgent", "high-priority"]);
     assert_eq!(said.summary.as_ref().unwrap().as_str(), r#"{"outcome":"success","total_tokens":500}"#);
-    assert_eq!(named(&spans, "completion").span_type, SpanType::Generation);
+    let completion = named(&spans, "completion");
+    assert_eq!((completion.span_type, completion.parent_id), (SpanType::Generation, Some(mine.span_id)));
 
     let batch = named(&spans, "batch-processor");
     let mut items: Vec<_> = spans.iter().filter(|span| span.name == "process").collect();
     assert!(
         items.iter().all(|span| span.parent_id == Some(batch.span_id) && span.span_type == SpanType::Tool)
     );
+    assert_eq!(output(batch), json!(["A", "B", "C"]));
     items.sort_by_key(|span| span.input.clone());
+    assert_eq!(input(items[0]), json!({"item": "a"}));
     let results: Vec<_> = items.iter().map(|span| output(span)).collect();
     assert_eq!(results, ["A", "B", "C"]);
 
     // Of the two lazy traces one had no span.
     let lazy = named(&spans, "conditional-agent");
     let inside = named(&spans, "process_request");
+    assert_eq!(inside.span_type, SpanType::Generation);
     assert!(inside.parent_id == Some(lazy.span_id) && lazy.start <= inside.start);
 
     let failed: Vec<_> = spans.iter().filter(|span| span.name == "error-handler").collect();
@@ -185,6 +210,8 @@ fn agent_traces_hold_what_happens_inside() {
     let said = failed[1].details.as_ref().unwrap().trace.as_ref().unwrap();
     assert_eq!(said.failed.as_deref(), Some("Operation failed: the operation is not possible on a Sunday"));
 
+    assert_eq!(failed[1].status, Status::Error);
+
     let resilient = named(&spans, "resilient-agent");
     assert_eq!(resilient.status, Status::Ok);
     assert_eq!(output(named(&spans, "your_important_function")), 42);
@@ -192,8 +219,7 @@ fn agent_traces_hold_what_happens_inside() {
 
 #[test]
 fn the_decorator_and_the_scopes_record_the_same() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let spans = recorded(|| runtime.block_on(decorator::run()));
+    let spans = recorded(|| runtime().block_on(decorator::run()));
     let created = &spans[0];
     assert_eq!(
         (&*created.name, input(created)),
@@ -212,6 +238,13 @@ fn the_decorator_and_the_scopes_record_the_same() {
     let updated: Vec<_> =
         spans.iter().filter(|span| span.name == "user-request" || span.name == "handle_request").collect();
     assert_eq!(updated.len(), 3);
+    let by_handle = updated[0];
+    let said = by_handle.details.as_ref().unwrap().trace.as_ref().unwrap();
+    assert_eq!(said.input.as_ref().unwrap().as_str(), r#"{"query":"What's the weather?"}"#);
+    assert_eq!((input(by_handle), output(by_handle)), (Value::Null, json!({"response": "..."})));
+    for span in [by_handle, named(&spans, "handle_request")] {
+        assert_eq!(span.attributes.metadata["app_version"], "2.1.0");
+    }
     for span in updated {
         let attributes = &span.attributes;
         assert_eq!(attributes.name.as_deref(), Some("weather-query"));
@@ -236,6 +269,8 @@ fn the_decorator_and_the_scopes_record_the_same() {
     assert_eq!(id.to_string(), "f21c0b8fc2d39e41c10b1fdb8024101b");
     let by_seed: Vec<_> = spans.iter().filter(|span| span.trace_id == id).collect();
     assert_eq!((by_seed.len(), &*by_seed[0].name), (1, "your-trace-name"));
+    let asked = json!({"request_id": "your-trace-id", "query": "What's the weather in Madrid?"});
+    assert_eq!((input(by_seed[0]), output(by_seed[0])["response"].is_string()), (asked, true));
     assert!(
         spans
             .iter()
@@ -250,6 +285,11 @@ fn the_decorator_and_the_scopes_record_the_same() {
         spans.iter().filter(|span| span.trace_id == TraceId::from_seed("elsewhere")).collect();
     assert_eq!(elsewhere.len(), 2);
     assert!(elsewhere.iter().all(|span| span.parent_id == Some(SpanId::from_seed("elsewhere"))));
+    assert_eq!(
+        elsewhere.iter().map(|span| &*span.name).collect::<Vec<_>>(),
+        ["your-trace-name", "downstream-service"]
+    );
+    assert_eq!(input(elsewhere[1]), json!({"query": "SELECT * FROM users"}));
+    assert_eq!(named(&spans, "process-request").parent_id, None);
     assert_eq!(output(named(&spans, "current_context")), true);
-    assert!(!roots(&spans).is_empty());
 }

@@ -122,6 +122,24 @@ fn a_lock_that_the_caller_holds_is_not_waited_for() {
     }
 }
 
+#[test]
+fn a_lock_that_a_panic_poisoned_costs_only_itself() {
+    let (mutex, shared) = (Mutex::new(1), Arc::new(RwLock::new(2)));
+    let poisoned = catch_unwind(|| {
+        let (_one, _two) = (mutex.lock(), shared.write());
+        panic!("while it holds them");
+    });
+    assert!(poisoned.is_err() && mutex.is_poisoned() && shared.is_poisoned());
+    let nested = Guarded { one: Mutex::new(3), list: vec![], shared: None };
+    locks(id("poisoned"), &mutex, shared, Box::new(Mutex::new(7)), &nested, &Mutex::new(Recursive(6)));
+    let spans = trace(id("poisoned"));
+    let recorded = input(named(&spans, "locks"));
+    for (place, lock) in [("mutex", "Mutex"), ("shared", "RwLock"), ("boxed", "Mutex"), ("debug", "Mutex")] {
+        assert!(recorded[place].as_str().is_some_and(|text| text.contains(lock)), "{place}: {recorded}");
+    }
+    assert_eq!(named(&spans, "locks").status, Status::Ok);
+}
+
 #[observe(trace_id = trace, skip(trace))]
 fn cells(trace: TraceId, json: &RefCell<u8>, debug: &RefCell<Recursive>, fine: u8) -> u8 {
     fine
