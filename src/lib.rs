@@ -19,7 +19,8 @@
 //!
 //! - [`observe`](macro@observe) records the calls of a function: what went in, what came out, how it ended.
 //! - [`session`] opens a scope whose traces belong to one conversation, [`attributes`] one with a user, tags and the like.
-//! - [`span`] and [`agent`] record a block of code as `#[observe]` does a function; [`trace_context`] says in which trace.
+//! - [`span`] and [`agent`] record a block of code as `#[observe]` does a function, and [`SpanScope::call`] the call of
+//!   somebody's client; [`trace_context`] says in which trace.
 //! - [`current_span`] adds to the span that is open, [`current_trace`] to its trace; [`score`] judges either, [`metric`]
 //!   leaves a number with it; [`current_trace_id`] and [`current_span_id`] name it.
 //! - [`ObserveExt::in_current_span`], [`carry`], [`current_context`], [`mod@thread`] and, with tokio, [`spawn`],

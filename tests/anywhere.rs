@@ -2,8 +2,12 @@
 //! C libraries, in forked children, after shutdown. Where nothing can be recorded it does nothing.
 #![allow(unsafe_code, reason = "nothing else makes a thread as C does")]
 
-use std::{env, process::Command, time::Duration};
+#[path = "support/child.rs"]
+mod child;
 
+use std::{env, time::Duration};
+
+use child::{child, said};
 use observe::{
     Cost, JoinSet, Level, ObserveExt, SpanId, SpanType, TraceId, Usage, agent, attributes, carry,
     current_context, current_span, current_span_id, current_trace, current_trace_id, flush, flush_async,
@@ -220,15 +224,9 @@ fn role() {
 fn every_public_call_works_before_init_after_shutdown_and_fork_in_destructors_while_unwinding_and_on_threads_of_c()
  {
     let directory = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", "role", "--nocapture"]).env("ROLE", "1").env("OBSERVE_DIR", directory.path());
-    for name in ["OBSERVE_DESTINATIONS", "OBSERVE_DEBUG", "OBSERVE_ENABLED"] {
-        command.env_remove(name);
-    }
-    let output = command.output().unwrap();
+    let output = child("1").env("OBSERVE_DIR", directory.path()).output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(!stderr.contains("observe: "), "{stderr}");
+    assert_eq!(said(&output), Vec::<String>::new());
     use observe_store::Store;
     let store = observe_store::SqliteStore::open_read_only(directory.path().join("observe.db")).unwrap();
     let traces = |session: &str| {

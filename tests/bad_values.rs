@@ -3,8 +3,12 @@
 //!
 //! The test runs this binary again with `ROLE` set, to see what it says on stderr; [`role`] is what the child does then.
 
-use std::{env, path::Path, process::Command};
+#[path = "support/child.rs"]
+mod child;
 
+use std::{env, path::Path};
+
+use child::{child, said};
 use observe::{
     Cost, ScoreValue, Status, TraceId, attributes, current_span, current_trace, metric, observe, score,
     session,
@@ -83,15 +87,9 @@ fn role() {
 
 /// What the child said of itself, line by line.
 fn run(directory: &Path) -> Vec<String> {
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", "role", "--nocapture"]).env("ROLE", "1").env("OBSERVE_DIR", directory);
-    for name in ["OBSERVE_DESTINATIONS", "OBSERVE_DEBUG", "OBSERVE_ENABLED"] {
-        command.env_remove(name);
-    }
-    let output = command.output().unwrap();
+    let output = child("1").env("OBSERVE_DIR", directory).output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    stderr.lines().filter(|line| line.starts_with("observe: ")).map(ToOwned::to_owned).collect()
+    said(&output)
 }
 
 #[test]

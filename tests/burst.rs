@@ -3,6 +3,8 @@
 //! The test runs this binary again with `ROLE` set; [`role`] is what the child does then.
 #![allow(clippy::print_stdout, reason = "a child tells its results that way")]
 
+#[path = "support/child.rs"]
+mod child;
 #[path = "support/receiver.rs"]
 mod receiver;
 
@@ -10,7 +12,7 @@ use std::{
     env, fs, io,
     io::{BufRead, BufReader, Read, Write},
     path::Path,
-    process::{Command, Stdio},
+    process::Stdio,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -72,9 +74,7 @@ fn a_burst_waits_on_disk_for_a_receiver_that_hangs_and_all_of_it_arrives() {
         drop(at_gate.lock());
         request.take()
     });
-    let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "role", "--nocapture"])
-        .env("ROLE", "burst")
+    let mut child = child::child("burst")
         .env("OBSERVE_DIR", directory.path())
         .env("OBSERVE_DESTINATIONS", "otlp")
         .env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", receiver.url())

@@ -1,6 +1,8 @@
 //! A flush ends wherever it is called, and says what became of every span.
 #![allow(clippy::print_stdout, reason = "a child tells its results on stdout")]
 
+#[path = "support/child.rs"]
+mod child;
 #[path = "support/recorder.rs"]
 mod recorder;
 
@@ -8,7 +10,6 @@ use std::{
     cell::RefCell,
     env,
     net::TcpListener,
-    process::Command,
     sync::{Arc, Barrier, OnceLock},
     thread,
     time::Duration,
@@ -167,10 +168,8 @@ fn flushes_of_many_threads_at_once_all_end() {
 }
 
 /// What a child process says of its report, as `role` asks.
-fn child(role: &str) -> String {
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", "role", "--nocapture"]).env("ROLE", role);
-    let output = command.output().unwrap();
+fn told(role: &str) -> String {
+    let output = child::child(role).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
@@ -239,25 +238,25 @@ fn at_exit(run: extern "C" fn()) {
 
 #[test]
 fn a_report_says_what_was_refused_and_why() {
-    let said = child("refused");
+    let said = told("refused");
     assert!(said.contains("accepted 1 sent 0 failed 1 dropped 0 spooled 0 complete true"), "{said}");
     assert!(said.contains("answered 401: check the keys of this destination"), "{said}");
 }
 
 #[test]
 fn a_report_says_what_waits_on_disk() {
-    let said = child("spooled");
+    let said = told("spooled");
     assert!(said.contains("accepted 1 sent 0 failed 0 dropped 0 spooled 1 complete true"), "{said}");
 }
 
 #[test]
 fn a_flush_of_a_receiver_that_hangs_ends_at_its_deadline() {
-    let said = child("hangs");
+    let said = told("hangs");
     assert!(said.contains("accepted 1 sent 0 failed 0 dropped 0 spooled 0 complete false"), "{said}");
 }
 
 #[test]
 fn a_flush_at_the_end_of_the_process_ends() {
-    let said = child("at exit");
+    let said = told("at exit");
     assert!(said.contains("spans: 1") && said.contains("complete: true"), "{said}");
 }

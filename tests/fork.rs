@@ -5,15 +5,19 @@
 #![cfg(unix)]
 #![allow(unsafe_code, reason = "nothing else forks")]
 
+#[path = "support/child.rs"]
+mod child;
+
 use std::{
     collections::BTreeSet,
     env, fs,
     path::Path,
-    process::{Command, Output, exit},
+    process::{Output, exit},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
+use child::{child, said};
 use observe::{Status, observe, session};
 use observe_store::{SpanDetail, SqliteStore, Store, TraceQuery};
 
@@ -178,20 +182,9 @@ fn flush() {
 }
 
 fn run(role: &str, directory: &Path) -> Output {
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", "role", "--nocapture"]).env("ROLE", role).env("OBSERVE_DIR", directory);
-    for name in ["OBSERVE_DESTINATIONS", "OBSERVE_DEBUG", "OBSERVE_ENABLED"] {
-        command.env_remove(name);
-    }
-    let output = command.output().unwrap();
+    let output = child(role).env("OBSERVE_DIR", directory).output().unwrap();
     assert!(output.status.success(), "{role}: {output:?}");
     output
-}
-
-/// What the processes said of us.
-fn said(output: &Output) -> Vec<String> {
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    stderr.lines().filter(|line| line.starts_with("observe: ")).map(ToOwned::to_owned).collect()
 }
 
 /// Every span in the directory's database, trace by trace.
@@ -287,9 +280,7 @@ fn a_child_that_is_killed_loses_nothing() {
 
 /// What the next process says that begins.
 fn run_recovering(directory: &Path) -> String {
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", "role", "--nocapture"]).env("ROLE", "nothing").env("OBSERVE_DIR", directory);
-    let output = command.output().unwrap();
+    let output = child("nothing").env("OBSERVE_DIR", directory).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8_lossy(&output.stderr).into_owned()
 }

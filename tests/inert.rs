@@ -4,7 +4,10 @@
 //! Each test runs this binary again with `ROLE` set; [`role`] is what the child does then.
 #![allow(clippy::print_stdout, reason = "a child tells its results that way")]
 
-use std::{cell::RefCell, env, process::Command, time::Duration};
+#[path = "support/child.rs"]
+mod child;
+
+use std::{cell::RefCell, env, time::Duration};
 
 use observe::{
     Level, ObserveExt, SpanId, SpanType, TraceId, agent, attributes, carry, current_span, observe, session,
@@ -112,9 +115,7 @@ fn role() {
 
 /// The child's lines.
 fn lines(role: &str) -> Vec<String> {
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", "role", "--nocapture", "--test-threads=1"]).env("ROLE", role);
-    let output = command.env_remove("OBSERVE_DESTINATIONS").output().unwrap();
+    let output = child::child(role).arg("--test-threads=1").output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let ours = |line: &&str| line.rsplit(' ').next().is_some_and(|n| n == ALL.to_string());

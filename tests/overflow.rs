@@ -4,9 +4,11 @@
 //! Each test runs this binary again with `ROLE` set, since a journal is one process's; [`role`] is what the child does.
 #![allow(clippy::print_stdout, reason = "a child tells its results that way")]
 
+#[path = "support/child.rs"]
+mod child;
+
 use std::{
     env,
-    process::Command,
     sync::{
         Arc, Mutex,
         mpsc::{self, Receiver},
@@ -175,12 +177,7 @@ fn slow() {
 
 /// How many spans a child in this role dropped.
 fn dropped_by(role: &str, overflow: &str) -> u64 {
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", "role", "--nocapture"]).env("ROLE", role).env("OBSERVE_OVERFLOW", overflow);
-    for name in ["OBSERVE_ENABLED", "OBSERVE_SAMPLE_RATE", "OBSERVE_CAPTURE_LIMIT", "OBSERVE_DEBUG"] {
-        command.env_remove(name);
-    }
-    let output = command.output().unwrap();
+    let output = child::child(role).env("OBSERVE_OVERFLOW", overflow).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let stdout = String::from_utf8_lossy(&output.stdout);
     let count = stdout.lines().find_map(|line| line.rsplit_once("dropped ")?.1.parse().ok());

@@ -3,6 +3,9 @@
 //! Each test runs this binary again with `ROLE` set; [`role`] is what the child does then.
 #![allow(clippy::print_stdout, reason = "a child tells its results that way")]
 
+#[path = "support/child.rs"]
+mod child;
+
 use std::{
     env, fs,
     os::unix::fs::PermissionsExt,
@@ -10,8 +13,9 @@ use std::{
     process::{Command, Output},
 };
 
+use child::{child, said};
 use observe::observe;
-use observe_store::{SqliteStore, Store, TraceQuery};
+use observe_store::{RecordQuery, SqliteStore, Store, TraceQuery};
 
 #[observe]
 fn work(number: u32) -> u32 {
@@ -40,6 +44,15 @@ fn role() {
             assert!(report.complete, "{report:?}");
             // Not at the end of the process alone: the line below stands after the trace.
             eprintln!("flushed");
+        }
+        "judges later" => {
+            let _observe = observe::init();
+            let (trace, span) =
+                (observe::TraceId::from_seed("served"), observe::SpanId::from_seed("a caller elsewhere"));
+            observe::score("quality", 0.9).comment("to the point").on_trace(trace).record();
+            observe::score("polite", true).on_span(trace, span).record();
+            observe::score("mood", "cheerful").on_session("conversation-9").record();
+            observe::metric("tickets", 2).on_trace(trace).persist().record();
         }
         "named" => {
             let _observe = observe::init();
@@ -86,20 +99,9 @@ fn role() {
 
 /// Runs `role` with its data in `directory`.
 fn run(role: &str, directory: &Path, variables: &[(&str, &str)]) -> Output {
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", "role", "--nocapture"]).env("ROLE", role).env("OBSERVE_DIR", directory);
-    for name in ["OBSERVE_DESTINATIONS", "OBSERVE_DEBUG", "OBSERVE_ENABLED", "OBSERVE_PROJECT"] {
-        command.env_remove(name);
-    }
-    let output = command.envs(variables.iter().copied()).output().unwrap();
+    let output = child(role).env("OBSERVE_DIR", directory).envs(variables.iter().copied()).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     output
-}
-
-/// What the process said of us.
-fn said(output: &Output) -> Vec<String> {
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    stderr.lines().filter(|l| l.starts_with("observe: ")).map(ToOwned::to_owned).collect()
 }
 
 fn results(output: &Output) -> usize {
@@ -176,6 +178,24 @@ fn the_console_prints_what_belongs_to_a_trace_of_another_service_when_its_top_sp
     assert!(lines[1].starts_with("└─ work [span] "), "{stderr}");
     assert!(lines[2].starts_with("   └─ helper [span] "), "{stderr}");
     assert_eq!(lines[3..], ["flushed"], "{stderr}");
+}
+
+#[test]
+fn a_later_process_judges_what_another_one_recorded() {
+    let directory = tempfile::tempdir().unwrap();
+    run("served", directory.path(), &[]);
+    assert_eq!(said(&run("judges later", directory.path(), &[])), Vec::<String>::new());
+    let store = SqliteStore::open_read_only(directory.path().join("observe.db")).unwrap();
+    let trace = store.trace(observe::TraceId::from_seed("served")).unwrap().unwrap();
+    let mut scores: Vec<_> = trace.scores.iter().map(|score| &score.record).collect();
+    scores.sort_by_key(|score| &score.name);
+    let names: Vec<_> = scores.iter().map(|score| score.name.as_str()).collect();
+    assert_eq!((trace.spans.len(), names), (2, vec!["polite", "quality"]));
+    assert_eq!(scores[0].target.span_id, Some(observe::SpanId::from_seed("a caller elsewhere")));
+    assert_eq!(scores[1].comment.as_deref(), Some("to the point"));
+    assert_eq!(trace.metrics[0].record.value, 2.0);
+    let session = RecordQuery { session: Some("conversation-9".into()), ..RecordQuery::default() };
+    assert_eq!(store.scores(&session).unwrap().items[0].record.name, "mood");
 }
 
 #[test]

@@ -3,13 +3,12 @@
 //! Each test runs this binary again with `ROLE` set; [`role`] is what the child does then.
 #![allow(clippy::print_stdout, reason = "a child tells its results that way")]
 
-use std::{
-    env,
-    path::Path,
-    process::{Command, Output},
-    time::Duration,
-};
+#[path = "support/child.rs"]
+mod child;
 
+use std::{env, path::Path, process::Output, time::Duration};
+
+use child::{child, said};
 use observe::{SpanType, TraceId, agent, current_span, observe, score, span, trace_context};
 use observe_store::{RecordQuery, SqliteStore, Store, TraceQuery};
 use serde_json::json;
@@ -116,17 +115,9 @@ fn role() {
 }
 
 fn run(role: &str, directory: &Path, variables: &[(&str, &str)]) -> Output {
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", "role", "--nocapture"]).env("ROLE", role).env("OBSERVE_DIR", directory);
-    let output = command.envs(variables.iter().copied()).output().unwrap();
+    let output = child(role).env("OBSERVE_DIR", directory).envs(variables.iter().copied()).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     output
-}
-
-/// What the process said of us.
-fn said(output: &Output) -> Vec<String> {
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    stderr.lines().filter(|l| l.starts_with("observe: ")).map(ToOwned::to_owned).collect()
 }
 
 /// The line of the child's that begins so, without its beginning.

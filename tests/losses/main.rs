@@ -9,6 +9,8 @@
     reason = "tests; a child tells its results on stdout"
 )]
 
+#[path = "../support/child.rs"]
+mod child;
 #[path = "../support/receiver.rs"]
 mod receiver;
 
@@ -17,7 +19,7 @@ use std::{
     io::{self, BufRead, BufReader},
     net::TcpListener,
     path::Path,
-    process::{Command, Stdio},
+    process::Stdio,
     sync::{OnceLock, mpsc},
     thread,
     time::{Duration, Instant},
@@ -266,12 +268,8 @@ fn counts(role: &str, url: &str, variables: &[(&str, &str)]) -> String {
 
 /// The same with the data directory of another process.
 fn counts_in(directory: &Path, role: &str, url: &str, variables: &[(&str, &str)]) -> String {
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", "role", "--nocapture"]).env("ROLE", role).env("OBSERVE_DESTINATIONS", "otlp");
-    command.env("OBSERVE_DIR", directory);
-    for name in ["OBSERVE_CAPTURE_LIMIT", "OBSERVE_SAMPLE_RATE", "OBSERVE_ENABLED"] {
-        command.env_remove(name);
-    }
+    let mut command = child::child(role);
+    command.env("OBSERVE_DESTINATIONS", "otlp").env("OBSERVE_DIR", directory);
     command.env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", url).envs(variables.iter().copied());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
