@@ -6,7 +6,7 @@
 
 use observe::{observe, session};
 
-/// The project is of the type `observe` on the platform; `FI_PROJECT_VERSION_NAME` makes it an experiment.
+/// On the platform the project is of the type `observe`, unless `FutureAgi::experiment` says otherwise.
 fn main() {
     let _observe = observe::builder().project("PROJECT_NAME").init();
     run();
