@@ -202,3 +202,33 @@ fn it_works_on_a_current_thread_runtime_and_flushes_from_inside_it() {
     });
     assert_eq!(tree(&trace(trace_id)), "root\n inside\n  inside/leaf\n");
 }
+
+#[test]
+fn a_parent_that_is_given_with_its_trace_is_told_from_one_that_calls() {
+    let parent = SpanId::from_seed("elsewhere");
+    let given = |name: &str, spans: &[observe::Span<'static>]| {
+        named(spans, name).details.as_ref().is_some_and(|details| details.given_parent)
+    };
+    let trace_id = id("given");
+    observe::trace_context(trace_id, parent).sync_scope(|| {
+        observe::span("first").sync_scope(|| leaf("first"));
+        leaf("second");
+    });
+    let spans = trace(trace_id);
+    assert_eq!(spans.iter().filter(|span| span.parent_id == Some(parent)).count(), 2);
+    assert_eq!(["first", "first/leaf", "second/leaf"].map(|name| given(name, &spans)), [true, false, true]);
+
+    // Who calls in headers has the trace; who names no trace is in the one around.
+    let called = id("called");
+    let header = format!("00-{called}-{parent}-01");
+    observe::propagate::extract(&[("traceparent", &*header)]).sync_scope(|| leaf("called"));
+    let around = id("around");
+    observe::trace_context(around, None).sync_scope(|| {
+        observe::trace_context(around, parent).sync_scope(|| leaf("around"));
+        observe::trace_context(None, parent).sync_scope(|| leaf("inside"));
+    });
+    for (trace_id, name) in [(called, "called/leaf"), (around, "around/leaf"), (around, "inside/leaf")] {
+        let spans = trace(trace_id);
+        assert_eq!((named(&spans, name).parent_id, given(name, &spans)), (Some(parent), false), "{name}");
+    }
+}

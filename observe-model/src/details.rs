@@ -35,6 +35,13 @@ pub struct Details {
     /// What was said of the whole trace while this span was the nearest one that had not ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceUpdate>,
+    /// The program named its trace and its parent: it was called inside neither.
+    #[serde(skip_serializing_if = "is_false")]
+    pub given_parent: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// The state of something at one time. A step's are by custom named [`BEFORE`](State::BEFORE) and
@@ -133,7 +140,18 @@ impl Details {
     /// assert_eq!(details, state(2));
     /// ```
     pub fn merge(&mut self, said: Self) {
-        let Self { states, events, links, errors, prompt, parameters, tools, time_to_first, trace } = said;
+        let Self {
+            states,
+            events,
+            links,
+            errors,
+            prompt,
+            parameters,
+            tools,
+            time_to_first,
+            trace,
+            given_parent,
+        } = said;
         for state in states {
             match self.states.iter_mut().find(|known| known.name == state.name) {
                 Some(known) => *known = state,
@@ -147,6 +165,7 @@ impl Details {
         replace(&mut self.prompt, prompt);
         replace(&mut self.tools, tools);
         replace(&mut self.time_to_first, time_to_first);
+        self.given_parent |= given_parent;
         if let Some(said) = trace {
             self.trace.get_or_insert_default().merge(said);
         }

@@ -47,6 +47,9 @@ const GUARDED: u64 = 8;
 /// The span is a parent that was given from outside, and not one that is open here.
 const GIVEN: u64 = 16;
 
+/// That parent was given with its trace: [`observe_model::Details::given_parent`].
+const GIVEN_WITH_TRACE: u64 = 64;
+
 /// Whether the trace is recorded goes by the name of its first span here, which has not begun. Always with [`UNSAMPLED`], so
 /// that calls ask for nothing more.
 const UNDECIDED: u64 = 32;
@@ -95,7 +98,7 @@ impl Context {
     #[inline]
     pub(crate) fn in_span(mut self, span: Option<SpanId>) -> Self {
         self.span = span.map_or(0, SpanId::to_int);
-        self.flags &= !(DROPPED | GUARDED | GIVEN);
+        self.flags &= !(DROPPED | GUARDED | GIVEN | GIVEN_WITH_TRACE);
         self
     }
 
@@ -122,6 +125,17 @@ impl Context {
         let mut inside = self.in_span(Some(parent));
         inside.flags |= GIVEN;
         inside
+    }
+
+    /// The same under a parent that the program gave with its trace.
+    pub(crate) fn given_with_trace(mut self) -> Self {
+        self.flags |= GIVEN_WITH_TRACE;
+        self
+    }
+
+    /// Whether the parent was given with its trace.
+    pub(crate) fn is_given_with_trace(&self) -> bool {
+        self.flags & GIVEN_WITH_TRACE != 0
     }
 
     /// Whether the trace is known not to be recorded.

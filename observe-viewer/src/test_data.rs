@@ -117,6 +117,7 @@ fn said(trace: TraceId, span: SpanId, at: Timestamp) -> Details {
         parameters: object(json!({ "temperature": 0.2 })),
         tools: Some(Json::of(&json!([{ "name": "change_address" }]))),
         time_to_first: Some(120 * MS),
+        given_parent: true,
         trace: Some(TraceUpdate {
             at,
             attributes: TraceAttributes {

@@ -69,6 +69,7 @@ proptest! {
                 trace: span.trace_id.to_int(),
                 stamp: (scope as u64 + 1) * [0, 1, 256][stamp_step as usize],
                 site: (site as u32 + 1) * [1, 128, 256][site_step as usize],
+                given_parent: false,
             };
             let entries = entries(&start, span.end.unwrap_or_default().0, &input, &output);
             let (first, next) = Entry::read(&entries).unwrap();
@@ -124,7 +125,7 @@ fn every_dialect_is_known_by_its_name() {
 fn a_plain_span_is_written_in_the_dialect_too() {
     let span = begun("find");
     let (note, attributes) = (site_note(&span), TraceAttributes::default());
-    let start = Start { span: 1, ticks: 2, parent: 0, trace: 3, stamp: 1, site: 1 };
+    let start = Start { span: 1, ticks: 2, parent: 0, trace: 3, stamp: 1, site: 1, given_parent: false };
     let entries = entries(&start, 4, &(0, vec![]), &(0, vec![]));
     let plain = plain(&entries, &note, &attributes).unwrap();
     for dialect in Dialect::ALL {
@@ -217,9 +218,10 @@ fn entries(start: &Start, end: u64, input: &(u8, Vec<u8>), output: &(u8, Vec<u8>
     start.write(&mut fixed);
     let mut bytes = vec![];
     let end = entry::moment(start.span, end);
-    for (kind, code, fixed, (flags, payload)) in
-        [(Kind::Start, 0, &fixed[..], input), (Kind::End, Ending::Returned as u8, &end[..], output)]
-    {
+    for (kind, code, fixed, (flags, payload)) in [
+        (Kind::Start, start.code(), &fixed[..], input),
+        (Kind::End, Ending::Returned as u8, &end[..], output),
+    ] {
         let len = HEADER + fixed.len() + payload.len();
         bytes.extend(entry::header(kind, code, *flags, len as u32));
         bytes.extend([fixed, payload].concat());
@@ -247,7 +249,7 @@ fn a_number_given_to_another_place_does_not_mix_them_up() {
     });
     let notes = functions.each_ref().map(site_note);
     let scopes = ["ada", "bob"].map(|user| TraceAttributes { user: Some(user.into()), ..Default::default() });
-    let start = Start { span: 1, ticks: 2, parent: 0, trace: 3, stamp: 1, site: 1 };
+    let start = Start { span: 1, ticks: 2, parent: 0, trace: 3, stamp: 1, site: 1, given_parent: false };
     let entries = entries(&start, 4, &(0, vec![]), &(0, vec![]));
     for i in [0, 0, 1, 1, 0] {
         encoder.push_plain(&plain(&entries, &notes[i], &scopes[i]).unwrap());
@@ -265,7 +267,7 @@ fn a_number_given_to_another_place_does_not_mix_them_up() {
 fn only_a_span_that_returned_is_plain() {
     let span = Span { span_type: SpanType::Tool, ..begun("tool") };
     let (note, attributes) = (site_note(&span), TraceAttributes::default());
-    let start = Start { span: 1, ticks: 2, parent: 0, trace: 3, stamp: 0, site: 1 };
+    let start = Start { span: 1, ticks: 2, parent: 0, trace: 3, stamp: 0, site: 1, given_parent: false };
     let ended = |start: &Start, ending: Ending| {
         let mut entries = entries(start, 4, &(0, vec![]), &(0, vec![]));
         entries[HEADER + Start::LEN + 1] = ending as u8;
@@ -276,6 +278,7 @@ fn only_a_span_that_returned_is_plain() {
         assert_eq!(ended(&start, ending), None);
     }
     assert_eq!(ended(&Start { trace: 0, ..start }, Ending::Returned), None);
+    assert_eq!(ended(&Start { given_parent: true, ..start }, Ending::Returned), None);
     assert_eq!(ended(&Start { span: 0, ..start }, Ending::Returned), None);
     assert!(RawStart::read(b"too short").is_none());
 }

@@ -140,6 +140,10 @@ impl Place {
                 (None, name) => context.in_trace(trace, switch::is_sampled(trace, name.unwrap_or_default())),
             };
             context = parent.map_or(context, |parent| context.under(parent));
+            // What came in headers was called from there, as one service calls another.
+            if let (Some(parent), None) = (self.parent, self.is_sampled) {
+                return context.under(parent).given_with_trace();
+            }
         }
         self.parent.map_or(context, |parent| context.under(parent))
     }

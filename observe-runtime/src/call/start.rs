@@ -27,7 +27,7 @@ impl Slot {
         {
             context::set_span(ids::span_id().to_int());
             let has_input = put(&mut draft, known, arguments);
-            let span = write(&mut draft, known, outer.span, has_input);
+            let span = write(&mut draft, known, (outer.span, false), has_input);
             draft.keep();
             self.0 = ManuallyDrop::new(span.map(|span| Live { span, parent: outer.span, more: None }));
             return true;
@@ -82,6 +82,8 @@ pub(crate) struct Start {
     draft: Option<Draft>,
     /// The parent's id; 0 for a root.
     parent: u64,
+    /// Whether that was given with the trace.
+    given_parent: bool,
     /// What is known of its site.
     known: Option<&'static Known>,
 }
@@ -95,6 +97,7 @@ impl Start {
     /// Begins a span called `name` at `at`, and puts in force what belongs to its inside, be it recorded or not.
     pub(crate) fn begin_at(&mut self, site: &'static Site, at: Context, name: &str) -> bool {
         let mut at = at;
+        self.given_parent = at.is_given_with_trace();
         if !at.has_trace() {
             at = at.begin_trace(name);
         }
@@ -127,7 +130,7 @@ impl Start {
     fn commit(&mut self, arguments: &[&dyn Capture]) -> Option<SpanId> {
         let (mut draft, known) = (self.draft.take()?, self.known?);
         let has_input = put(&mut draft, known, arguments);
-        let span = write(&mut draft, known, self.parent, has_input);
+        let span = write(&mut draft, known, (self.parent, self.given_parent), has_input);
         draft.keep();
         span
     }
@@ -138,7 +141,7 @@ impl Start {
             self.draft.as_mut()?.put_captured(bytes, raw);
         }
         let mut draft = self.draft.take()?;
-        let span = write(&mut draft, self.known?, self.parent, input.is_some());
+        let span = write(&mut draft, self.known?, (self.parent, self.given_parent), input.is_some());
         draft.keep();
         span
     }
@@ -162,9 +165,14 @@ fn put(draft: &mut Draft, known: &Known, arguments: &[&dyn Capture]) -> bool {
     has_input
 }
 
-/// Writes the start of the span that is in force; its id.
+/// Writes the start of the span that is in force, with its parent and whether that was given; its id.
 #[inline(always)]
-fn write(draft: &mut Draft, known: &Known, parent: u64, has_input: bool) -> Option<SpanId> {
+fn write(
+    draft: &mut Draft,
+    known: &Known,
+    (parent, given_parent): (u64, bool),
+    has_input: bool,
+) -> Option<SpanId> {
     let inner = context::current();
     let start = entry::Start {
         span: inner.span_number(),
@@ -173,7 +181,8 @@ fn write(draft: &mut Draft, known: &Known, parent: u64, has_input: bool) -> Opti
         trace: inner.trace_number(),
         stamp: inner.stamp,
         site: known.number,
+        given_parent,
     };
-    draft.commit(Kind::Start, 0, has_input, |bytes| start.write(bytes));
+    draft.commit(Kind::Start, start.code(), has_input, |bytes| start.write(bytes));
     inner.span()
 }

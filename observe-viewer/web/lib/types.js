@@ -114,6 +114,7 @@
  * @property {Record<string, Json>} [parameters]
  * @property {Json} [tools]
  * @property {number} [time_to_first]
+ * @property {boolean} [given_parent]
  * @property {Said} [trace]
  *
  * @typedef {{ name: string, value: Json }} State

@@ -213,6 +213,7 @@ fn put_details(out: &mut Vec<u8>, details: &Details) {
         put_double(out, key!(SPAN, "gen_ai.server.time_to_first_token"), *nanos as f64 / 1e9);
     }
     own::put_details(out, details);
+    own::put_given_parent(out, details);
 }
 
 /// Appends each tool's definition by itself, where together they are the array that was said, to the byte.

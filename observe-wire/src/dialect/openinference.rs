@@ -218,6 +218,7 @@ fn put_details(out: &mut Vec<u8>, details: &Details) {
         put_double(out, key!(SPAN, "gen_ai.response.time_to_first_chunk"), *nanos as f64 / 1e9);
     }
     own::put_details(out, details);
+    own::put_given_parent(out, details);
 }
 
 /// Appends what the call cost, in US dollars.

@@ -136,6 +136,13 @@ pub(crate) fn put_details(out: &mut Vec<u8>, details: &Details) {
     }
 }
 
+/// Appends that the program named the span's trace and parent, where the dialect has no word for it.
+pub(crate) fn put_given_parent(out: &mut Vec<u8>, details: &Details) {
+    if details.given_parent {
+        put_bool(out, key!(SPAN, "observe.parent.given"), true);
+    }
+}
+
 /// The span type that is said exactly.
 pub(crate) fn span_type(a: &mut Attributes<'_>) -> Option<SpanType> {
     a.parsed("observe.span.type")
@@ -170,6 +177,7 @@ pub(crate) fn read(draft: &mut Draft<'_>, a: &mut Attributes<'_>) -> Result<(), 
     replace(span.metadata.to_mut(), a.object("observe.metadata")?);
     replace(&mut span.cost, a.json_text("observe.cost")?);
     details.parameters.extend(a.object("observe.parameters")?.unwrap_or_default());
+    details.given_parent |= a.bool("observe.parent.given").unwrap_or(false);
     replace(&mut details.states, a.json_text("observe.states")?);
     replace(&mut details.trace, a.json_text("observe.trace.said")?.map(Some));
     Ok(())

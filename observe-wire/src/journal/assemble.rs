@@ -82,6 +82,9 @@ pub fn assemble<'a, R>(
         span.attributes = Cow::Borrowed(attributes);
     }
     span.code = parts.site.filter(|site| !site.file.is_empty()).map(code);
+    if start.given_parent {
+        span.details.get_or_insert_default().given_parent = true;
+    }
     if let Some(entry) = &parts.end {
         span.end = Some(to_wall(entry.ticks()));
         end(&mut span, entry);

@@ -6,7 +6,7 @@
 //! | bytes | |
 //! |--:|---|
 //! | 0 | kind |
-//! | 1 | code: a [`Field`] of a change, an [`Ending`] of an end |
+//! | 1 | code: a [`Field`] of a change, an [`Ending`] of an end, [`GIVEN_PARENT`] of a start |
 //! | 2 | flags |
 //! | 4..8 | length in bytes, header included, padding not |
 
@@ -28,6 +28,9 @@ pub const PAYLOAD: u8 = 2;
 
 /// Set where the payload was lost because the journal was full.
 pub const LOST: u8 = 4;
+
+/// The code of a start whose trace and parent the program named; that of others is 0.
+pub const GIVEN_PARENT: u8 = 1;
 
 /// What an entry says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,11 +189,19 @@ pub struct Start {
     pub stamp: u64,
     /// Number of the place that began it.
     pub site: u32,
+    /// Whether the program named trace and parent; said by the entry's [`code`](Start::code).
+    pub given_parent: bool,
 }
 
 impl Start {
     /// Its length.
     pub const LEN: usize = 56;
+
+    /// The code of its entry.
+    #[inline(always)]
+    pub fn code(&self) -> u8 {
+        if self.given_parent { GIVEN_PARENT } else { 0 }
+    }
 
     /// Writes it as it lies in an entry.
     #[inline(always)]
@@ -232,7 +243,7 @@ pub fn header(kind: Kind, code: u8, flags: u8, len: u32) -> [u8; HEADER] {
 pub struct Entry<'a> {
     /// What it says.
     pub kind: Kind,
-    /// A [`Field`] of a change, an [`Ending`] of an end.
+    /// A [`Field`] of a change, an [`Ending`] of an end, [`GIVEN_PARENT`] of a start.
     pub code: u8,
     flags: u8,
     /// Everything behind the header.
@@ -290,6 +301,7 @@ impl<'a> Entry<'a> {
             trace: u128::from(self.number(24)) | (u128::from(self.number(32)) << 64),
             stamp: self.number(40),
             site: (self.number(48) & u64::from(u32::MAX)) as u32,
+            given_parent: self.code == GIVEN_PARENT,
         }
     }
 
@@ -325,8 +337,9 @@ mod tests {
 
     #[test]
     fn a_start_reads_back() {
-        let start = Start { span: 1, ticks: 2, parent: 3, trace: 4 << 70, stamp: 5, site: 6 };
-        let mut bytes = header(Kind::Start, 0, PAYLOAD, (HEADER + Start::LEN + 2) as u32).to_vec();
+        let start =
+            Start { span: 1, ticks: 2, parent: 3, trace: 4 << 70, stamp: 5, site: 6, given_parent: true };
+        let mut bytes = header(Kind::Start, start.code(), PAYLOAD, (HEADER + Start::LEN + 2) as u32).to_vec();
         let mut fixed = [0; Start::LEN];
         start.write(&mut fixed);
         bytes.extend(fixed);
@@ -335,8 +348,8 @@ mod tests {
         assert_eq!(next, bytes.len());
         let read = entry.start();
         assert_eq!(
-            (read.span, read.ticks, read.parent, read.trace, read.stamp, read.site),
-            (1, 2, 3, 4 << 70, 5, 6)
+            (read.span, read.ticks, read.parent, read.trace, read.stamp, read.site, read.given_parent),
+            (1, 2, 3, 4 << 70, 5, 6, true)
         );
         assert!(matches!(entry.payload(), Some(Payload::Json(b"{}"))));
     }

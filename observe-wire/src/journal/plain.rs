@@ -108,7 +108,7 @@ impl<'a> Plain<'a> {
     }
 
     /// The span of `start` and of the end at the head of `end`, of this site and these attributes; `None` if it did not
-    /// return, its ids are none, or it has its name, place or version from elsewhere than its site. `to_wall` converts ticks.
+    /// return, its ids are none, its parent was given, or it has its name, place or version from elsewhere than its site. `to_wall` converts ticks.
     #[inline(always)]
     pub fn read(
         start: &RawStart<'a>,
@@ -118,7 +118,9 @@ impl<'a> Plain<'a> {
         to_wall: impl Fn(u64) -> Timestamp,
     ) -> Option<Self> {
         let (fixed, output) = split::<{ HEADER + 16 }>(end, Kind::End)?;
-        if fixed[1] != Ending::Returned as u8 || !site_says_all(site, attributes) {
+        // Of a start the code is 0, unless it says something of its parent.
+        let is_plain = ((fixed[1] ^ Ending::Returned as u8) | start.fixed[1]) == 0;
+        if !is_plain || !site_says_all(site, attributes) {
             return None;
         }
         let trace = u128::from(start.number(HEADER + 24)) | u128::from(start.number(HEADER + 32)) << 64;

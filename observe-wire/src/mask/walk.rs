@@ -105,8 +105,18 @@ impl Mask {
     }
 
     fn details(&self, details: &mut Details) {
-        let Details { states, events, links, errors, parameters, tools, trace, prompt, time_to_first: _ } =
-            details;
+        let Details {
+            states,
+            events,
+            links,
+            errors,
+            parameters,
+            tools,
+            trace,
+            prompt,
+            time_to_first: _,
+            given_parent: _,
+        } = details;
         for state in states {
             self.owned(&mut state.name);
             self.recorded(&mut state.value);

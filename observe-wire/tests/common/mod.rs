@@ -209,10 +209,22 @@ fn details() -> BoxedStrategy<Option<Box<Details>>> {
         option::of(any_json()),
         option::of(0..1_u64 << 50),
         option::of(trace),
+        any::<bool>(),
     );
     let all = (lists, rest).prop_map(|((states, events, links, errors), rest)| {
-        let (prompt, parameters, tools, time_to_first, trace) = rest;
-        Details { states, events, links, errors, prompt, parameters, tools, time_to_first, trace }
+        let (prompt, parameters, tools, time_to_first, trace, given_parent) = rest;
+        Details {
+            states,
+            events,
+            links,
+            errors,
+            prompt,
+            parameters,
+            tools,
+            time_to_first,
+            trace,
+            given_parent,
+        }
     });
     // Boxed: a strategy of this size by value is more than a test's stack takes.
     prop_oneof![2 => Just(None), 1 => all.prop_map(|d| (!d.is_empty()).then(|| Box::new(d)))].boxed()

@@ -48,11 +48,6 @@ pub(crate) const OF_INTERACTIVEAI: &[Difference] = &[
     ("limits", "+langfuse.trace.metadata.num", "as in the span below"),
     ("limits", "+observe.trace.metadata", "as in the span below"),
     ("limits", "+observe.trace.tags", "as in the span below"),
-    (
-        "downstream",
-        "-langfuse.internal.as_root",
-        "a span of ours does not say in which process its parent is",
-    ),
     ("fails", "+observe.level", "the level that the program gave, for our own reader"),
     ("fails", "+exception.message", "OpenTelemetry's event, which their decorator comes too late for"),
     (

@@ -179,7 +179,11 @@ pub(crate) fn spans_at_the_limits(dialect: Dialect) -> Vec<Span<'static>> {
     };
     match dialect {
         Dialect::Langfuse => vec![limits],
-        _ => vec![child, limits, failed, step("downstream", SpanType::Span)],
+        _ => {
+            let details = Details { given_parent: true, ..Details::default() };
+            let details = Some(Box::new(details));
+            vec![child, limits, failed, Span { details, ..step("downstream", SpanType::Span) }]
+        }
     }
 }
 

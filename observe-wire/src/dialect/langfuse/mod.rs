@@ -177,8 +177,12 @@ fn put_scope(out: &mut Vec<u8>, span: &Span<'_>, resource: &Resource, dialect: D
     if let Some(release) = release.as_ref().or(of_process) {
         put_text(out, key!(SPAN, "langfuse.release"), release.as_bytes());
     }
-    if span.parent_id.is_none() && dialect == Dialect::Langfuse {
+    let has_given_parent = span.details.as_deref().is_some_and(|details| details.given_parent);
+    if (span.parent_id.is_none() || has_given_parent) && dialect == Dialect::Langfuse {
         put_bool(out, key!(SPAN, "langfuse.internal.is_app_root"), true);
+    }
+    if has_given_parent {
+        put_bool(out, key!(SPAN, "langfuse.internal.as_root"), true);
     }
     let entries = metadata.iter().filter(|(key, value)| !is_left_out(span, key, value));
     let is_all = entries.clone().count() == metadata.len();
@@ -430,7 +434,6 @@ fn read_scope(
     scope.tags = read_tags(a)?;
     scope.metadata = read_entries(a, TRACE_METADATA, sender)?;
     a.forget("langfuse.internal.is_app_root");
-    a.forget("langfuse.internal.as_root");
     Ok(())
 }
 
@@ -469,6 +472,7 @@ fn read_entries(a: &mut Attributes<'_>, key: &str, sender: &Sender) -> Result<Me
 
 fn read_details(draft: &mut Draft<'_>, a: &mut Attributes<'_>) -> Result<(), Unreadable> {
     let Draft { span, details, .. } = draft;
+    details.given_parent = a.bool("langfuse.internal.as_root").unwrap_or(false);
     details.parameters = a.object("langfuse.observation.model.parameters")?.unwrap_or_default();
     let version = a.text(&["langfuse.observation.prompt.version", "langfuse.prompt.version"]);
     let name = a.text(&["langfuse.observation.prompt.name", "langfuse.prompt.name"]);
