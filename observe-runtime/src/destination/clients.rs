@@ -3,10 +3,10 @@
 use std::fmt;
 
 use super::{
-    ArtanisSettings, FutureAgi, InteractiveAi, Langfuse, Mlflow, Phoenix, Platform, TraciumSettings,
-    TrajectorySettings, platform, tracium, trajectory,
+    ArtanisSettings, FutureAgi, InteractiveAi, Langfuse, Mlflow, OtlpSettings, Phoenix, Platform,
+    TraciumSettings, TrajectorySettings, platform, tracium, trajectory,
 };
-use crate::settings::{Settings, Unheeded};
+use crate::settings::{Settings, UNHEEDED_OF_BATCHES, Unheeded};
 
 type Get<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -34,6 +34,22 @@ fn platform_of<P: Into<Platform>>(read: Result<P, String>) -> String {
 
 const CLIENTS: &[Client] = &[
     Client {
+        keys: &[],
+        variables: &[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://o"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "a=b"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "7"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+            ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "100"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "5000"),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "100"),
+            ("OTEL_BSP_EXPORT_TIMEOUT", "100"),
+        ],
+        unheeded: &[],
+        read: |var| platform_of(OtlpSettings::read(var)),
+    },
+    Client {
         keys: &["LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY"],
         variables: &[
             ("LANGFUSE_BASE_URL", "http://l"),
@@ -48,6 +64,10 @@ const CLIENTS: &[Client] = &[
             ("LANGFUSE_OTEL_TRACES_EXPORT_PATH", "/elsewhere"),
             ("LANGFUSE_OTEL_COMPRESSION", "None"),
             ("OTEL_EXPORTER_OTLP_COMPRESSION", "none"),
+            ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "100"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "5000"),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "100"),
+            ("OTEL_BSP_EXPORT_TIMEOUT", "100"),
             ("LANGFUSE_DEBUG", "True"),
             ("GITHUB_SHA", "c0ffee"),
             ("LANGFUSE_OTEL_MAX_BATCH_SIZE_BYTES", "1000"),
@@ -74,6 +94,10 @@ const CLIENTS: &[Client] = &[
             ("INTERACTIVEAI_FLUSH_INTERVAL", "2.5"),
             ("INTERACTIVEAI_OTEL_TRACES_EXPORT_PATH", "/elsewhere"),
             ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+            ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "100"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "5000"),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "100"),
+            ("OTEL_BSP_EXPORT_TIMEOUT", "100"),
             ("INTERACTIVEAI_DEBUG", "True"),
             ("CI_COMMIT_SHA", "c0ffee"),
             ("INTERACTIVEAI_OBSERVE_DECORATOR_IO_CAPTURE_ENABLED", "False"),
@@ -100,6 +124,11 @@ const CLIENTS: &[Client] = &[
             ("FI_HIDE_OUTPUT_TEXT", "true"),
             ("FI_HIDE_EMBEDDING_VECTORS", "true"),
             ("FI_HIDE_LLM_INVOCATION_PARAMETERS", "true"),
+            ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "100"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "5000"),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "100"),
+            ("OTEL_BSP_EXPORT_TIMEOUT", "100"),
+            ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "gzip"),
             ("FI_GRPC_URL", "http://f"),
             ("FI_MAX_ACTIVE_SPANS_TRACKED", "5"),
             ("FI_BASE64_IMAGE_MAX_LENGTH", "5"),
@@ -182,7 +211,7 @@ fn every_variable_of_a_platforms_client_has_an_effect_or_a_reason_why_not() {
         };
         for variable in *variables {
             let has_effect = with(Some(*variable)) != with(None);
-            let has_reason = unheeded.iter().any(|(name, _)| *name == variable.0);
+            let has_reason = unheeded.iter().chain(UNHEEDED_OF_BATCHES).any(|(name, _)| *name == variable.0);
             assert!(has_effect != has_reason, "{}: has it an effect or a reason?", variable.0);
         }
         for key in *keys {
@@ -206,7 +235,7 @@ fn the_documentation_names_every_variable_with_its_reason() {
             let is_named = [name, &*elder].iter().any(|name| document.contains(&format!("`{name}`")));
             assert!(is_named, "{name} is not documented");
         }
-        for (name, why) in *unheeded {
+        for (name, why) in unheeded.iter().chain(UNHEEDED_OF_BATCHES) {
             assert!(document.contains(why), "{name}: `{why}` is not documented");
         }
     }

@@ -136,7 +136,7 @@ impl Otlp {
     #[inline]
     fn pushed(&mut self) {
         self.spans += 1;
-        if self.encoder.len() >= BODY || self.spans >= self.platform.flush_at {
+        if self.encoder.len() >= BODY || self.platform.otlp.flush_at.is_some_and(|most| self.spans >= most) {
             self.send();
         }
     }
@@ -336,7 +336,7 @@ impl Destination for Otlp {
     fn hand_over(&mut self, now: bool) {
         if self.spans > 0 || !self.records.is_empty() {
             let since = *self.since.get_or_insert_with(Instant::now);
-            if now || since.elapsed() >= self.platform.flush_interval {
+            if now || since.elapsed() >= self.platform.otlp.flush_interval {
                 self.send_everything(false);
             }
         }

@@ -3,10 +3,22 @@
 use std::time::Duration;
 
 use super::{environment, parse};
+#[cfg(feature = "otlp")]
+use crate::destination::OtlpSettings;
 use crate::report::say_once;
 
 /// Variables of a platform's client that have no effect here, each with the reason.
 pub(crate) type Unheeded = &'static [(&'static str, &'static str)];
+
+/// Those of OpenTelemetry's that are about batches.
+#[cfg(feature = "otlp")]
+pub(crate) const UNHEEDED_OF_BATCHES: Unheeded = &[
+    (
+        "OTEL_BSP_MAX_QUEUE_SIZE",
+        "what waits to be sent is bounded in bytes, and goes to disk before any of it is dropped",
+    ),
+    ("OTEL_BSP_EXPORT_TIMEOUT", "each request has the time limit of its destination"),
+];
 
 /// Where the settings of a platform are read from: gives a variable's value if it is set and not empty.
 pub(crate) struct Variables<'a>(pub(crate) &'a dyn Fn(&str) -> Option<String>);
@@ -72,6 +84,18 @@ impl Variables<'_> {
     /// A number of things, one at least.
     pub(crate) fn count(&self, name: &str) -> Option<u64> {
         self.parsed(name, "a number from 1", |text| text.parse().ok().filter(|number| *number > 0))
+    }
+
+    /// The settings with what OpenTelemetry's variables say of batches. Those of them that mean nothing here are said.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn batch(&self, destination: &str, settings: OtlpSettings) -> OtlpSettings {
+        self.say_unheeded(destination, UNHEEDED_OF_BATCHES);
+        let delay = self.count("OTEL_BSP_SCHEDULE_DELAY").map(Duration::from_millis);
+        OtlpSettings {
+            flush_at: self.count("OTEL_BSP_MAX_EXPORT_BATCH_SIZE").or(settings.flush_at),
+            flush_interval: delay.unwrap_or(settings.flush_interval),
+            ..settings
+        }
     }
 
     /// Whether bodies are compressed, by the first of these that is set.

@@ -10,6 +10,8 @@ use std::{env, path::PathBuf, time::Duration};
 use observe_model::{Price, Resource};
 use observe_wire::{Dialect, mask::Mask};
 
+#[cfg(all(test, feature = "otlp"))]
+pub(crate) use client::UNHEEDED_OF_BATCHES;
 #[cfg(feature = "delivery")]
 pub(crate) use client::{Unheeded, Variables};
 pub(crate) use parse::environment;

@@ -6,7 +6,7 @@ use observe_wire::Dialect;
 
 use crate::{
     report::say_once,
-    settings::{percent_decoded, var},
+    settings::{Variables, percent_decoded, var},
 };
 
 /// How spans are written.
@@ -42,6 +42,10 @@ pub struct OtlpSettings {
     pub encoding: Encoding,
     /// In whose words they are written.
     pub dialect: Dialect,
+    /// Spans after which a request is sent, if it is not full before: at about a mebibyte. `None` waits until it is.
+    pub flush_at: Option<u64>,
+    /// The time after which a request is sent that is not full.
+    pub flush_interval: Duration,
     /// Where requests wait while the receiver is away or too slow: at most 256 MiB, for a week. `None` keeps nothing on disk:
     /// after about a minute they are lost, and counted.
     pub spool: Option<PathBuf>,
@@ -52,7 +56,7 @@ pub struct OtlpSettings {
 
 impl OtlpSettings {
     /// Sends to `url`, which is used as given, without headers, with a time limit of 10 seconds, as protobuf without
-    /// compression, in the words of OpenInference, and without a place on disk.
+    /// compression, in the words of OpenInference, every 200 milliseconds, and without a place on disk.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -61,6 +65,8 @@ impl OtlpSettings {
             gzip: false,
             encoding: Encoding::default(),
             dialect: Dialect::default(),
+            flush_at: None,
+            flush_interval: Duration::from_millis(200),
             spool: None,
             journal: None,
         }
@@ -70,7 +76,8 @@ impl OtlpSettings {
     /// `OTEL_EXPORTER_OTLP_HEADERS` (`key=value,..`, values percent-encoded), `OTEL_EXPORTER_OTLP_TIMEOUT` (in
     /// milliseconds), `OTEL_EXPORTER_OTLP_COMPRESSION` (`gzip` or `none`) and `OTEL_EXPORTER_OTLP_PROTOCOL`
     /// (`http/protobuf` or `http/json`). Of each, the form with `TRACES` in its name wins; its endpoint is used exactly as
-    /// given.
+    /// given. `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` says after how many spans a request is sent, `OTEL_BSP_SCHEDULE_DELAY` after how
+    /// many milliseconds.
     ///
     /// # Errors
     /// What to set instead, if the protocol is `grpc`: a receiver of that would not understand a word.
@@ -93,7 +100,7 @@ impl OtlpSettings {
                 var("OTEL_EXPORTER_OTLP_ENDPOINT").unwrap_or_else(|| "http://localhost:4318".to_owned());
             format!("{}/v1/traces", base.trim_end_matches('/'))
         });
-        let mut settings = Self::new(url);
+        let mut settings = Variables(&var).batch("otlp", Self::new(url));
         if let Some((_, text)) = either("HEADERS") {
             settings.headers = headers(&text);
         }

@@ -2,7 +2,7 @@
 //!
 //! Source: what its Python client `fi-instrumentation-otel` 1.1.0 sends.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use observe_model::Metadata;
 use observe_wire::{Dialect, Extras};
@@ -45,6 +45,12 @@ pub struct FutureAgi {
     pub experiment: Option<Vec<EvalTag>>,
     /// What of spans is not sent there. Default nothing.
     pub hidden: Hidden,
+    /// Whether bodies are compressed with gzip. Default false.
+    pub gzip: bool,
+    /// Spans after which a request is sent, if it is not full before: at about a mebibyte. Default none.
+    pub flush_at: Option<u64>,
+    /// The time after which it is sent. Default 200 milliseconds.
+    pub flush_interval: Duration,
 }
 
 /// How the platform is to evaluate the spans of one kind.
@@ -92,6 +98,9 @@ impl EvalTag {
     }
 }
 
+/// Where compression is asked for, the first that is set.
+const COMPRESSION: &[&str] = &["OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"];
+
 /// Variables of its client without effect.
 pub(in crate::destination) const UNHEEDED: Unheeded = &[
     ("FI_GRPC_URL", "spans go over HTTP, to FI_BASE_URL"),
@@ -117,13 +126,16 @@ impl FutureAgi {
             version: None,
             experiment: None,
             hidden: Hidden::default(),
+            gzip: false,
+            flush_at: None,
+            flush_interval: Duration::from_millis(200),
         }
     }
 
     /// Reads `FI_API_KEY`, `FI_SECRET_KEY`, `FI_BASE_URL`, `FI_PROJECT_NAME`, `FI_PROJECT_VERSION_NAME`, and into
     /// [`FutureAgi::hidden`] `FI_HIDE_INPUTS`, `FI_HIDE_OUTPUTS`, `FI_HIDE_INPUT_MESSAGES` (also `FI_HIDE_INPUT_TEXT`,
     /// `FI_HIDE_INPUT_IMAGES`), `FI_HIDE_OUTPUT_MESSAGES` (also `FI_HIDE_OUTPUT_TEXT`), `FI_HIDE_EMBEDDING_VECTORS` and
-    /// `FI_HIDE_LLM_INVOCATION_PARAMETERS`.
+    /// `FI_HIDE_LLM_INVOCATION_PARAMETERS`; and OpenTelemetry's variables of compression and batches.
     ///
     /// # Errors
     /// What is to be set, if a key is missing.
@@ -140,11 +152,15 @@ impl FutureAgi {
         let key = from.needed("FI_API_KEY", "the API key of the platform")?;
         let default = Self::new(key, from.needed("FI_SECRET_KEY", "the secret key of the platform")?);
         from.say_unheeded("futureagi", UNHEEDED);
+        let OtlpSettings { flush_at, flush_interval, .. } = from.batch("futureagi", OtlpSettings::new(""));
         Ok(Self {
             base_url: from.get("FI_BASE_URL").unwrap_or(default.base_url),
             project: from.get("FI_PROJECT_NAME"),
             version: from.get("FI_PROJECT_VERSION_NAME"),
             hidden: Hidden::read(&from),
+            gzip: from.gzip(COMPRESSION).unwrap_or(default.gzip),
+            flush_at,
+            flush_interval,
             ..default
         })
     }
@@ -152,8 +168,11 @@ impl FutureAgi {
 
 impl From<FutureAgi> for Platform {
     fn from(settings: FutureAgi) -> Self {
-        let FutureAgi { api_key, secret_key, base_url, project, version, experiment, hidden } = settings;
+        let FutureAgi { api_key, secret_key, base_url, project, version, experiment, hidden, .. } = settings;
         let otlp = OtlpSettings {
+            gzip: settings.gzip,
+            flush_at: settings.flush_at,
+            flush_interval: settings.flush_interval,
             headers: vec![header("x-api-key", api_key), header("x-secret-key", secret_key)],
             dialect: Dialect::FutureAgi,
             ..OtlpSettings::new(format!("{}/tracer/v1/traces", host(&base_url)))

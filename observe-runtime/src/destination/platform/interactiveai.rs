@@ -7,7 +7,7 @@ use std::time::Duration;
 use observe_wire::{Dialect, Extras};
 use serde_json::Value;
 
-use super::{FLUSH_INTERVAL, Platform, Process, Variables, basic, header, trimmed};
+use super::{Platform, Process, Variables, basic, header, trimmed};
 use crate::{
     delivery::{Ask, Lookup},
     destination::{OtlpSettings, otlp::Records},
@@ -85,7 +85,7 @@ impl InteractiveAi {
             commit: None,
             sample_rate: 1.0,
             flush_at: None,
-            flush_interval: FLUSH_INTERVAL,
+            flush_interval: Duration::from_millis(200),
             traces_path: "/api/public/otel/v1/traces".to_owned(),
             gzip: false,
         }
@@ -115,6 +115,7 @@ impl InteractiveAi {
         let secret = from.needed("INTERACTIVEAI_SECRET_KEY", "the secret key of a project")?;
         let default = Self::new(public, secret);
         from.say_unheeded("interactiveai", UNHEEDED);
+        let batch = from.batch("interactiveai", OtlpSettings::new(""));
         Ok(Self {
             base_url: from
                 .first(&["INTERACTIVEAI_BASE_URL", "INTERACTIVEAI_HOST"])
@@ -125,8 +126,8 @@ impl InteractiveAi {
             release: from.get("INTERACTIVEAI_RELEASE"),
             commit: from.commit(),
             sample_rate: from.share("INTERACTIVEAI_SAMPLE_RATE").unwrap_or(default.sample_rate),
-            flush_at: from.count("INTERACTIVEAI_FLUSH_AT"),
-            flush_interval: from.seconds("INTERACTIVEAI_FLUSH_INTERVAL").unwrap_or(default.flush_interval),
+            flush_at: from.count("INTERACTIVEAI_FLUSH_AT").or(batch.flush_at),
+            flush_interval: from.seconds("INTERACTIVEAI_FLUSH_INTERVAL").unwrap_or(batch.flush_interval),
             traces_path: from.get("INTERACTIVEAI_OTEL_TRACES_EXPORT_PATH").unwrap_or(default.traces_path),
             gzip: from.gzip(COMPRESSION).unwrap_or(default.gzip),
             ..default
@@ -147,6 +148,8 @@ impl From<InteractiveAi> for Platform {
             ],
             timeout,
             gzip,
+            flush_at: settings.flush_at,
+            flush_interval: settings.flush_interval,
             dialect: Dialect::InteractiveAi,
             ..OtlpSettings::new(format!("{base}/{}", traces_path.trim_start_matches('/')))
         };
@@ -159,8 +162,6 @@ impl From<InteractiveAi> for Platform {
                 ..Process::default()
             },
             share: settings.sample_rate,
-            flush_at: settings.flush_at.unwrap_or(u64::MAX),
-            flush_interval: settings.flush_interval,
             page: Some(format!("{base}/project/{{project}}/traces/{{trace_id}}")),
             lookup: Some(Lookup {
                 asks: vec![Ask::get(format!("{base}/api/platform/v1/projects"))],

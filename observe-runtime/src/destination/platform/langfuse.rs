@@ -8,7 +8,7 @@ use std::time::Duration;
 use observe_wire::{Dialect, Extras};
 use serde_json::Value;
 
-use super::{FLUSH_INTERVAL, Platform, Process, Variables, basic, header, trimmed};
+use super::{Platform, Process, Variables, basic, header, trimmed};
 use crate::{
     delivery::{Ask, Lookup},
     destination::{OtlpSettings, otlp::Records},
@@ -90,7 +90,7 @@ impl Langfuse {
             commit: None,
             sample_rate: 1.0,
             flush_at: None,
-            flush_interval: FLUSH_INTERVAL,
+            flush_interval: Duration::from_millis(200),
             traces_path: "/api/public/otel/v1/traces".to_owned(),
             gzip: true,
         }
@@ -98,7 +98,7 @@ impl Langfuse {
 
     /// Reads `LANGFUSE_PUBLIC_KEY`, `LANGFUSE_SECRET_KEY`, `LANGFUSE_BASE_URL` (or the older `LANGFUSE_HOST`),
     /// `LANGFUSE_TIMEOUT` (seconds), `LANGFUSE_TRACING_ENVIRONMENT`, `LANGFUSE_RELEASE`, `LANGFUSE_SAMPLE_RATE`,
-    /// `LANGFUSE_TRACING_ENABLED`, `LANGFUSE_FLUSH_AT` (spans), `LANGFUSE_FLUSH_INTERVAL` (seconds),
+    /// `LANGFUSE_TRACING_ENABLED`, `LANGFUSE_FLUSH_AT` (spans), `LANGFUSE_FLUSH_INTERVAL` (seconds; else OpenTelemetry's for both),
     /// `LANGFUSE_OTEL_TRACES_EXPORT_PATH`, `LANGFUSE_OTEL_COMPRESSION` (else that of OpenTelemetry; `gzip` or `none`) and
     /// `LANGFUSE_PROJECT_ID`. Where no release is said, the commit that builders and hosters name, such as `GITHUB_SHA`.
     ///
@@ -119,6 +119,7 @@ impl Langfuse {
         let secret = from.needed("LANGFUSE_SECRET_KEY", "the secret key of a project, sk-lf-..")?;
         let default = Self::new(public, secret);
         from.say_unheeded("langfuse", UNHEEDED);
+        let batch = from.batch("langfuse", OtlpSettings::new(""));
         Ok(Self {
             base_url: from.first(&["LANGFUSE_BASE_URL", "LANGFUSE_HOST"]).unwrap_or(default.base_url),
             timeout: from.seconds("LANGFUSE_TIMEOUT").unwrap_or(default.timeout),
@@ -127,8 +128,8 @@ impl Langfuse {
             release: from.get("LANGFUSE_RELEASE"),
             commit: from.commit(),
             sample_rate: from.share("LANGFUSE_SAMPLE_RATE").unwrap_or(default.sample_rate),
-            flush_at: from.count("LANGFUSE_FLUSH_AT"),
-            flush_interval: from.seconds("LANGFUSE_FLUSH_INTERVAL").unwrap_or(default.flush_interval),
+            flush_at: from.count("LANGFUSE_FLUSH_AT").or(batch.flush_at),
+            flush_interval: from.seconds("LANGFUSE_FLUSH_INTERVAL").unwrap_or(batch.flush_interval),
             traces_path: from.get("LANGFUSE_OTEL_TRACES_EXPORT_PATH").unwrap_or(default.traces_path),
             gzip: from.gzip(COMPRESSION).unwrap_or(default.gzip),
             ..default
@@ -151,6 +152,8 @@ impl From<Langfuse> for Platform {
             ],
             timeout,
             gzip,
+            flush_at: settings.flush_at,
+            flush_interval: settings.flush_interval,
             dialect: Dialect::Langfuse,
             ..OtlpSettings::new(format!("{base}/{}", traces_path.trim_start_matches('/')))
         };
@@ -164,8 +167,6 @@ impl From<Langfuse> for Platform {
                 ..Process::default()
             },
             share: settings.sample_rate,
-            flush_at: settings.flush_at.unwrap_or(u64::MAX),
-            flush_interval: settings.flush_interval,
             page: Some(page(settings.project_id.as_deref().unwrap_or("{project}"))),
             lookup: Some(Lookup {
                 asks: vec![Ask::get(format!("{base}/api/public/projects"))],

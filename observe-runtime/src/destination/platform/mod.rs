@@ -14,16 +14,11 @@ pub use langfuse::Langfuse;
 pub use mlflow::{Experiment, Mlflow};
 pub use phoenix::Phoenix;
 
-use std::time::Duration;
-
 use super::{OtlpSettings, otlp::Records};
 use crate::{delivery::Lookup, mask, settings::Variables};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use observe_model::{Resource, SpanId};
 use observe_wire::Extras;
-
-/// A body that is not full is sent after this time, unless somebody wants it otherwise.
-const FLUSH_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Where and how [`Otlp`](super::Otlp) sends: made of [`OtlpSettings`] for any receiver, or of a platform's own settings,
 /// such as [`Langfuse`].
@@ -38,10 +33,6 @@ pub struct Platform {
     pub(super) process: Process,
     /// Share of traces that is sent, 0 to 1.
     pub(super) share: f64,
-    /// Spans after which a body is sent, if it is not full before.
-    pub(super) flush_at: u64,
-    /// The time after which it is sent.
-    pub(super) flush_interval: Duration,
     /// What of spans it is not shown.
     pub(super) hidden: Hidden,
     /// What `{names}` in addresses and headers stand for.
@@ -71,8 +62,6 @@ impl Platform {
             extras: Extras::default(),
             process: Process::default(),
             share: 1.0,
-            flush_at: u64::MAX,
-            flush_interval: FLUSH_INTERVAL,
             hidden: Hidden::default(),
             lookup: None,
             page: None,
