@@ -42,7 +42,7 @@ async fn spans_sent_by_otlp_are_found_in_the_receivers_store() {
 
     let trace_id = TraceId::from_seed("travels");
     session("s").user("u").tag("t").scope(answer(trace_id, "why?")).await;
-    let report = tokio::task::spawn_blocking(|| observe::flush(Duration::from_secs(10))).await.unwrap();
+    let report = tokio::task::spawn_blocking(|| observe::flush(Duration::from_secs(60))).await.unwrap();
     let (name, counts) = &report.destinations[0];
     assert_eq!(
         (&**name, counts.accepted, counts.sent, counts.failed, report.complete),

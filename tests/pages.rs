@@ -27,7 +27,7 @@ fn recorded(run: impl FnOnce()) -> Vec<Span<'static>> {
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let memory = memory();
-    let flush = || assert!(observe::flush(Duration::from_secs(10)).complete);
+    let flush = || assert!(observe::flush(Duration::from_secs(60)).complete);
     flush();
     let before = memory.spans().len();
     run();

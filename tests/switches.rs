@@ -59,7 +59,7 @@ fn role() {
                 step(false);
                 step(true);
             });
-            println!("left out {}", observe::flush(Duration::from_secs(10)).left_out);
+            println!("left out {}", observe::flush(Duration::from_secs(60)).left_out);
             let undecided = span("undecided").enter();
             step(true);
             drop(guard);
