@@ -30,7 +30,7 @@ pub enum Error {
     /// No space is left; nothing of this write was stored.
     #[error("cannot write {0} because the disk is full: free some space")]
     DiskFull(PathBuf),
-    /// Another process held the database for longer than a writer waits (5 s).
+    /// Another process held the database for longer than a writer waits (60 s).
     #[error("cannot write {0} because another process keeps it locked: try again, or end that process")]
     Busy(PathBuf),
     /// The file is damaged or not a database. [`SqliteStore::recover`](crate::SqliteStore::recover) sets it aside.

@@ -27,7 +27,7 @@ use crate::{
 
 /// A [`Store`] in one SQLite file, which any number of processes may write and read at once.
 ///
-/// A writer waits up to 5 s for another to finish. Each store has its own connection; open one per thread.
+/// A writer waits up to 60 s for another to finish. Each store has its own connection; open one per thread.
 #[derive(Debug)]
 pub struct SqliteStore {
     connection: Connection,

@@ -20,9 +20,12 @@ use super::inherited::Opened;
 use super::{SqliteStore, schema};
 use crate::Error;
 
-/// How long a writer waits for another one.
-const BUSY: Duration = Duration::from_secs(5);
-/// How long it waits between two tries where SQLite itself does not wait.
+/// How long a writer waits for others: on a busy machine they may come first many times.
+const BUSY: Duration = Duration::from_secs(60);
+/// How long a damaged file may be in use by others until that is an error.
+const DAMAGED: Duration = Duration::from_secs(5);
+/// How long a writer waits between two tries. SQLite's own waiting grows to ten times as long, behind writers that come
+/// again at once.
 const PAUSE: Duration = Duration::from_millis(10);
 /// What the `-wal` file is cut back to after a burst of writing, in bytes.
 const WAL_LIMIT: u64 = 16 << 20;
@@ -44,7 +47,7 @@ pub(super) fn for_writing(path: &Path, check: Check) -> Result<SqliteStore, Erro
     match connect(path, check) {
         Ok(connection) => Ok(store(connection, path, Some(lock), None, opened)),
         Err(Error::Corrupt(_)) => {
-            lock_alone(&lock, path, BUSY)?;
+            lock_alone(&lock, path, DAMAGED)?;
             // Another process may have been quicker and set it aside already.
             let (connection, aside) = match connect(path, check) {
                 Err(Error::Corrupt(_)) => {
@@ -67,8 +70,8 @@ pub(super) fn for_reading(path: &Path) -> Result<SqliteStore, Error> {
     let opened = Opened::new(path)?;
     let open = || -> Result<Connection, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(|e| Error::sqlite(path, e))?;
-        let ready = leave_wal_on_close(&connection, true).and_then(|()| configure(&connection));
+        let mut connection = Connection::open_with_flags(path, flags).map_err(|e| Error::sqlite(path, e))?;
+        let ready = leave_wal_on_close(&connection, true).and_then(|()| configure(&mut connection));
         ready.map_err(|e| Error::sqlite(path, e))?;
         Ok(connection)
     };
@@ -105,7 +108,7 @@ fn connect(path: &Path, check: Check) -> Result<Connection, Error> {
         keep_private(path).map_err(|e| Error::directory(parent(path), e))?;
     }
     leave_wal_on_close(&connection, true).map_err(error)?;
-    configure(&connection).map_err(error)?;
+    configure(&mut connection).map_err(error)?;
     let version = schema::version(&connection, path)?;
     if check == Check::Whole {
         check_whole(&connection, path)?;
@@ -123,8 +126,17 @@ pub(super) fn leave_wal_on_close(connection: &Connection, leave: bool) -> rusqli
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, leave).map(drop)
 }
 
-fn configure(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY)?;
+/// Whether a writer that has waited this often waits once more; then it has.
+fn wait(times: i32) -> bool {
+    let waits = u32::try_from(times).is_ok_and(|times| PAUSE * times < BUSY);
+    if waits {
+        thread::sleep(PAUSE);
+    }
+    waits
+}
+
+fn configure(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.busy_handler(Some(wait))?;
     connection.pragma_update(None, "foreign_keys", false)?;
     // With WAL this keeps the file sound through a power cut; only the last writes may be lost.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
