@@ -45,12 +45,14 @@ const SHORT: usize = 24;
 /// The name of an argument, as it stands in the input.
 #[derive(Debug)]
 pub(crate) struct Key {
-    /// A brace or a comma, the name as JSON, and a colon.
+    /// A brace or a comma, the name as JSON, a colon, and what stands for the value if that must not be captured.
     json: Box<[u8]>,
     /// The same, padded, if it is short: a copy of constant length is no call.
     padded: [u8; SHORT],
+    /// The length of that; more if `json` is to be taken.
+    len: usize,
     /// Whether the value must not be captured.
-    pub(crate) is_secret: bool,
+    is_secret: bool,
 }
 
 impl Key {
@@ -58,20 +60,30 @@ impl Key {
         let mut json = if n == 0 { b"{\"".to_vec() } else { b",\"".to_vec() };
         escape(name.as_bytes(), |piece| json.extend_from_slice(piece));
         json.extend_from_slice(b"\":");
+        let is_secret = capture::is_secret(name);
+        if is_secret {
+            json.extend_from_slice(capture::REDACTED);
+        }
         let mut padded = [0; SHORT];
         for (to, from) in padded.iter_mut().zip(&json) {
             *to = *from;
         }
-        Self { json: json.into(), padded, is_secret: capture::is_secret(name) }
+        // One question for both.
+        let len = if is_secret { usize::MAX } else { json.len() };
+        Self { json: json.into(), padded, len, is_secret }
     }
 
-    /// Writes it.
+    /// Writes it; whether its value is to follow.
     #[inline(always)]
-    pub(crate) fn put(&self, draft: &mut Draft) {
-        let len = self.json.len();
-        if len > SHORT || !draft.put_padded(self.padded, len) {
-            draft.put(&self.json);
-        }
+    pub(crate) fn put(&self, draft: &mut Draft) -> bool {
+        (self.len <= SHORT && draft.put_padded(self.padded, self.len)) || self.put_slowly(draft)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_slowly(&self, draft: &mut Draft) -> bool {
+        draft.put(&self.json);
+        !self.is_secret
     }
 }
 

@@ -26,7 +26,7 @@ impl Slot {
             && let Some(mut draft) = Draft::begin_quickly::<{ entry::Start::LEN }>(Kind::Start, outer.stamp)
         {
             context::set_span(ids::span_id().to_int());
-            let has_input = put(&mut draft, known, arguments);
+            let has_input = put::<0>(&mut draft, known, arguments);
             let span = write(&mut draft, known, (outer.span, false), has_input);
             draft.keep();
             self.0 = ManuallyDrop::new(span.map(|span| Live { span, parent: outer.span, more: None }));
@@ -129,7 +129,7 @@ impl Start {
     /// Writes the start of the span with these arguments; its id.
     fn commit(&mut self, arguments: &[&dyn Capture]) -> Option<SpanId> {
         let (mut draft, known) = (self.draft.take()?, self.known?);
-        let has_input = put(&mut draft, known, arguments);
+        let has_input = put::<1>(&mut draft, known, arguments);
         let span = write(&mut draft, known, (self.parent, self.given_parent), has_input);
         draft.keep();
         span
@@ -149,15 +149,8 @@ impl Start {
 
 /// Writes the arguments under their names; whether there are any.
 #[inline(always)]
-fn put(draft: &mut Draft, known: &Known, arguments: &[&dyn Capture]) -> bool {
-    for (key, argument) in known.keys.iter().zip(arguments) {
-        key.put(draft);
-        if key.is_secret {
-            draft.put(capture::REDACTED);
-        } else {
-            capture::put_any(draft, *argument);
-        }
-    }
+fn put<const PLACE: u8>(draft: &mut Draft, known: &Known, arguments: &[&dyn Capture]) -> bool {
+    capture::put_each::<PLACE>(draft, &known.keys, arguments);
     let has_input = !known.keys.is_empty();
     if has_input {
         draft.put_byte(b'}');

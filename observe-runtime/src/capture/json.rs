@@ -191,20 +191,32 @@ impl<S: Sink> Writer<'_, S> {
     /// Writes a string with its quotes.
     #[inline(never)]
     fn string(&mut self, value: &str) {
+        // The shorter ones are copied in other ways. Apart, each has registers enough.
+        if !self.plain_string(value, text::copy_and_check_blocks) {
+            self.other_string(value);
+        }
+    }
+
+    #[inline(never)]
+    fn other_string(&mut self, value: &str) {
+        if value.len() >= text::BLOCK || !self.plain_string(value, text::copy_and_check_few) {
+            self.unusual_string(value);
+        }
+    }
+
+    /// Writes a string, if it is not long, not cut, and `copy`, which says whether anything is to be escaped, finds nothing.
+    #[inline(always)]
+    fn plain_string(&mut self, value: &str, copy: impl FnOnce(&[u8], &mut [u8]) -> bool) -> bool {
         let len = value.len();
-        if len <= RAW_OVER
+        len <= RAW_OVER
             && self.sink.len().saturating_add(len) <= self.end
             && self.sink.fill(len + 2, |room| match room {
                 [open, between @ .., close] => {
                     (*open, *close) = (b'"', b'"');
-                    !text::copy_and_check(value.as_bytes(), between)
+                    !copy(value.as_bytes(), between)
                 }
                 _ => false,
             })
-        {
-            return;
-        }
-        self.unusual_string(value);
     }
 
     /// A string that is long, cut, or has something to escape.

@@ -36,7 +36,10 @@ use self::{
     pen::Pen,
     text::Sink,
 };
-use crate::journal::{self, Draft};
+use crate::{
+    journal::{self, Draft},
+    site::Key,
+};
 pub(crate) use observe_wire::mask::is_secret;
 
 /// Bytes of one value that are captured unless the settings say otherwise.
@@ -66,15 +69,36 @@ pub(crate) fn put<T: Serialize + ?Sized>(draft: &mut Draft, value: &T) {
 /// [`put`] of a value of any type.
 pub(crate) fn put_any(draft: &mut Draft, value: &dyn Capture) {
     let before = draft.mark();
-    let limits = Limits { bytes: limit(), ..Limits::default() };
-    let write = |writer: &mut json::Writer<'_, Draft>| value.capture(Pen(writer)).0;
-    match catch_unwind(AssertUnwindSafe(|| json::capture_by(draft, limits, write))) {
-        Ok(Outcome { raw, .. }) => {
-            if raw {
-                draft.mark_raw();
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| put_unguarded(draft, value))) {
+        put_panicked(draft, before, panic);
+    }
+}
+
+/// [`put_any`] of each of `values` behind its name, unless that means a secret. Under one guard, which is set again behind
+/// a value that panicked.
+// The guard is no call as long as one place alone sets it: whoever calls this gives a `PLACE` of its own.
+#[inline(always)]
+pub(crate) fn put_each<const PLACE: u8>(draft: &mut Draft, names: &[Key], values: &[&dyn Capture]) {
+    let (mut at, mut before) = (0, 0);
+    while let Err(panic) = catch_unwind(AssertUnwindSafe(|| {
+        while let (Some(name), Some(value)) = (names.get(at), values.get(at)) {
+            at += 1;
+            if name.put(draft) {
+                before = draft.mark();
+                put_unguarded(draft, *value);
             }
         }
-        Err(panic) => put_panicked(draft, before, panic),
+    })) {
+        put_panicked(draft, before, panic);
+    }
+}
+
+#[inline(always)]
+fn put_unguarded(draft: &mut Draft, value: &dyn Capture) {
+    let limits = Limits { bytes: limit(), ..Limits::default() };
+    let Outcome { raw, .. } = json::capture_by(draft, limits, |writer| value.capture(Pen(writer)).0);
+    if raw {
+        draft.mark_raw();
     }
 }
 

@@ -3,7 +3,9 @@
 #![forbid(unsafe_code)]
 
 use observe_wire::journal::escape::escaped_len;
-pub(super) use observe_wire::journal::escape::{copy_and_check, escape};
+pub(super) use observe_wire::journal::escape::{
+    BLOCK, copy_and_check, copy_and_check_blocks, copy_and_check_few, escape,
+};
 
 /// Where captured bytes go: the tail of the thread's journal chunk.
 ///

@@ -11,8 +11,9 @@
 //! 2. There is at most one [`Tail`] per chunk: [`Chunk::open`] makes it and takes the chunk by value, and only a chunk
 //!    that nobody else holds can be had by value again ([`Chunk::reclaim`]).
 //! 3. Bytes below `committed` never change while the chunk is shared; only the tail touches bytes at or above it.
-//! 4. A tail's `start`, `next` and `end` point into its chunk, in this order: `start` to the byte at `committed`, `end`
-//!    behind the last one. Between them lie the chunk's bytes above `committed`, all of them.
+//! 4. A tail's `start` and `next` point into its chunk, in this order: `start` to the byte at `committed`, `next` no further
+//!    than behind the last one. So does `last`, which does not change: whatever is below it has [`SHORT`] bytes of the chunk
+//!    from there on.
 //! 5. `committed` only grows while the chunk is shared, by a store with `Release` that follows the writes it covers;
 //!    readers load it with `Acquire`.
 #![allow(unsafe_code)]
@@ -29,6 +30,9 @@ use observe_wire::journal::{
 };
 
 use super::sync::{Arc, Flag, Last, Length, Ordering, Watch, fence};
+
+/// Bytes for which whoever writes asks at once whether there is room: one comparison, that fails a little early.
+pub(crate) const SHORT: usize = 264;
 
 /// Memory from which chunks are cut.
 pub(crate) struct Segment {
@@ -219,10 +223,10 @@ impl Chunk {
         self.put_number(SEQUENCE_AT, sequence);
         // SAFETY: a capacity is larger than the header.
         let memory = unsafe { self.header.add(HEADER) };
-        // SAFETY: the end of the chunk's memory.
-        let end = unsafe { self.header.add(self.capacity) };
+        // SAFETY: inside the chunk's memory, and with `SHORT` bytes of it behind any byte in front; none is in a small chunk.
+        let last = unsafe { memory.add((self.capacity - HEADER).saturating_sub(SHORT - 1)) };
         let chunk = Arc::new(self);
-        (Tail { start: memory, next: memory, end, chunk: Arc::clone(&chunk) }, chunk)
+        (Tail { start: memory, next: memory, last, chunk: Arc::clone(&chunk) }, chunk)
     }
 
     /// Whether the tail is gone and nobody else reads: what [`Chunk::committed`] gives from now on is all that there will
@@ -245,15 +249,43 @@ pub(crate) struct Tail {
     start: NonNull<u8>,
     /// The first free byte.
     next: NonNull<u8>,
-    /// Behind the last free byte.
-    end: NonNull<u8>,
+    /// In front of it, there is room for [`SHORT`] bytes.
+    last: NonNull<u8>,
     chunk: Arc<Chunk>,
+}
+
+/// A [`Tail`] between two entries, as its thread keeps it.
+///
+/// What changes with every entry stands between what does not: beside it, it would be read back together with it, which
+/// waits until all that the processor has still to write is in its cache, this thread's journal above all.
+#[repr(C)]
+pub(crate) struct Rest {
+    last: NonNull<u8>,
+    /// The first byte that is not committed.
+    next: NonNull<u8>,
+    chunk: Arc<Chunk>,
+}
+
+impl Rest {
+    /// The right to go on writing.
+    #[inline(always)]
+    pub(crate) fn resume(self) -> Tail {
+        let Self { last, next, chunk } = self;
+        Tail { start: next, next, last, chunk }
+    }
 }
 
 // SAFETY: a tail is the only writer wherever it is (invariant 2), and the memory is not tied to a thread.
 unsafe impl Send for Tail {}
 
 impl Tail {
+    /// What is to be kept until the next entry. What is pending is given up.
+    #[inline(always)]
+    pub(crate) fn rest(self) -> Rest {
+        let Self { start, last, chunk, .. } = self;
+        Rest { last, next: start, chunk }
+    }
+
     /// The free bytes, down to the end of the chunk. What they hold is left over or zero.
     #[inline(always)]
     pub(crate) fn free(&mut self) -> &mut [u8] {
@@ -280,7 +312,25 @@ impl Tail {
     /// How many bytes are free.
     #[inline(always)]
     pub(crate) fn room(&self) -> usize {
-        self.end.addr().get() - self.next.addr().get()
+        self.chunk.header.addr().get() + self.chunk.capacity - self.next.addr().get()
+    }
+
+    /// Whether so many bytes are free. It may be denied of a few that are.
+    #[inline(always)]
+    fn has_room_for(&self, len: usize) -> bool {
+        len <= SHORT && self.next < self.last
+    }
+
+    /// Counts the next `len` free bytes as written. False, and nothing is done, if it is not at once clear that there are
+    /// so many.
+    #[inline(always)]
+    pub(crate) fn skip(&mut self, len: usize) -> bool {
+        let has_room = self.has_room_for(len);
+        if has_room {
+            // SAFETY: invariant 4, and there is room for `len` bytes.
+            self.next = unsafe { self.next.add(len) };
+        }
+        has_room
     }
 
     /// Counts the first `len` free bytes as written; as many as there are if `len` is more.
@@ -295,16 +345,16 @@ impl Tail {
     #[inline(always)]
     pub(crate) fn align(&mut self) {
         let len = self.next.addr().get().wrapping_neg() % ALIGN;
-        // SAFETY: invariants 1 and 4: `end` is such a multiple and not below `next`, so it is not passed.
+        // SAFETY: invariants 1 and 4: the chunk ends at such a multiple and not below `next`, so it is not passed.
         self.next = unsafe { self.next.add(len) };
     }
 
-    /// Gives the next `len` free bytes to `write`, and counts them as written if it says so. False if it does not, or if
-    /// there are not so many.
+    /// Gives the next `len` free bytes to `write`, and counts them as written if it says so. False if it does not, or if it
+    /// is not at once clear that there are so many.
     #[inline(always)]
     pub(crate) fn fill(&mut self, len: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool {
         let next = self.next;
-        if self.room() < len {
+        if !self.has_room_for(len) {
             return false;
         }
         self.chunk.watch.write(self.written()..self.written() + len);
@@ -317,11 +367,12 @@ impl Tail {
         filled
     }
 
-    /// Writes `bytes` and counts the first `len` of them as written. False if there is no room for all of them.
+    /// Writes `bytes` and counts the first `len` of them as written. False if it is not at once clear that there is room
+    /// for all of them.
     #[inline(always)]
     pub(crate) fn put_padded<const N: usize>(&mut self, bytes: [u8; N], len: usize) -> bool {
         let next = self.next;
-        if self.room() < N {
+        if !self.has_room_for(N) {
             return false;
         }
         self.chunk.watch.write(self.written()..self.written() + N);

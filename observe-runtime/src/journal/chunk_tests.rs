@@ -2,7 +2,7 @@
 
 use observe_wire::journal::chunk::HEADER;
 
-use super::chunk::{Chunk, Segment};
+use super::chunk::{Chunk, SHORT, Segment};
 
 fn chunk(capacity: usize) -> Chunk {
     Segment::heap(capacity).unwrap().cut(capacity).pop().unwrap()
@@ -34,6 +34,38 @@ fn a_reader_sees_whole_commits_while_they_are_written() {
     let again = Chunk::reclaim(again).err().expect("a chunk with a tail cannot be had by value");
     drop(tail);
     assert!(Chunk::reclaim(again).is_ok());
+}
+
+#[test]
+fn what_is_put_at_once_never_passes_the_end() {
+    for room in [0, 8, SHORT - 8, SHORT, SHORT + 8, 4096] {
+        let (mut tail, _chunk) = chunk(HEADER + 8 + room).open(1);
+        tail.commit(8);
+        let mut put = 0;
+        while tail.put_padded([b'x'; 24], 5) {
+            put += 5;
+        }
+        assert_eq!(tail.room(), room - put);
+        assert!(tail.room() < SHORT, "of {room} bytes {} are left", tail.room());
+        assert!(!tail.skip(1) && !tail.fill(1, |_| true));
+        // Whoever asks for it exactly has the rest.
+        tail.free().fill(b'y');
+        tail.commit(room);
+        assert_eq!(tail.room(), 0);
+    }
+}
+
+#[test]
+fn a_thread_goes_on_behind_its_last_commit() {
+    let (mut tail, reader) = chunk(HEADER + 4096).open(1);
+    tail.put_padded(*b"entry 1.", 8);
+    tail.publish();
+    tail.put_padded(*b"given up", 8);
+    let mut tail = tail.rest().resume();
+    assert_eq!((tail.pending_len(), tail.room()), (0, 4088));
+    tail.put_padded(*b"entry 2.", 8);
+    tail.publish();
+    assert_eq!(reader.committed(), b"entry 1.entry 2.");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
 use observe_wire::journal::entry::{self, HEADER, Kind};
 
 use super::{
-    chunk::Tail,
+    chunk::{Rest, Tail},
     pool::{self, Class},
 };
 use crate::context;
@@ -17,14 +17,14 @@ use crate::context;
 struct Local {
     /// An entry is being written: whatever the captured values call is not recorded.
     busy: Cell<bool>,
-    tail: Cell<ManuallyDrop<Option<Tail>>>,
+    rest: Cell<ManuallyDrop<Option<Rest>>>,
     /// The last stamp that was written to the chunk; 0 for none.
     stamp: Cell<u64>,
 }
 
 thread_local! {
     static LOCAL: Local = const {
-        Local { busy: Cell::new(false), tail: Cell::new(ManuallyDrop::new(None)), stamp: Cell::new(0) }
+        Local { busy: Cell::new(false), rest: Cell::new(ManuallyDrop::new(None)), stamp: Cell::new(0) }
     };
     static GIVE_BACK: GiveBack = const { GiveBack };
 }
@@ -41,7 +41,8 @@ impl Drop for GiveBack {
 impl Local {
     #[inline(always)]
     fn replace_tail(&self, tail: Option<Tail>) -> Option<Tail> {
-        ManuallyDrop::into_inner(self.tail.replace(ManuallyDrop::new(tail)))
+        let rest = self.rest.replace(ManuallyDrop::new(tail.map(Tail::rest)));
+        ManuallyDrop::into_inner(rest).map(Rest::resume)
     }
 }
 
@@ -88,12 +89,11 @@ impl Draft {
                 return None;
             }
             let mut tail = local.replace_tail(None)?;
-            if tail.room() < HEADER + N {
+            if !tail.skip(HEADER + N) {
                 local.replace_tail(Some(tail));
                 return None;
             }
             local.busy.set(true);
-            tail.advance(HEADER + N);
             Some(Self { tail, _busy: Busy, kind, flags: 0, full: false, fresh: false })
         })
     }
@@ -135,15 +135,13 @@ impl Draft {
         self.full
     }
 
-    /// Appends to the payload.
-    #[inline]
+    /// Appends to the payload, in a larger chunk if this one has no room.
+    #[inline(never)]
     pub(crate) fn put(&mut self, bytes: &[u8]) {
-        let fits = self.fill(bytes.len(), |room| {
+        let has_room = self.tail.room() >= bytes.len() || self.grow(bytes.len());
+        if has_room && let Some(room) = self.tail.free().get_mut(..bytes.len()) {
             room.copy_from_slice(bytes);
-            true
-        });
-        if !fits {
-            self.put_elsewhere(bytes);
+            self.tail.advance(bytes.len());
         }
     }
 
@@ -151,24 +149,14 @@ impl Draft {
     #[inline(always)]
     pub(crate) fn put_byte(&mut self, byte: u8) {
         if !self.put_padded([byte], 1) {
-            self.put_elsewhere(&[byte]);
+            self.put(&[byte]);
         }
     }
 
-    /// Appends the first `len` of `bytes` to the payload; false if this chunk has no room for all of them.
+    /// Appends the first `len` of `bytes` to the payload; false if this chunk may have no room for all of them.
     #[inline(always)]
     pub(crate) fn put_padded<const N: usize>(&mut self, bytes: [u8; N], len: usize) -> bool {
         self.tail.put_padded(bytes, len)
-    }
-
-    /// Appends to the payload, in a larger chunk.
-    #[cold]
-    #[inline(never)]
-    fn put_elsewhere(&mut self, bytes: &[u8]) {
-        if self.grow(bytes.len()) {
-            self.tail.free()[..bytes.len()].copy_from_slice(bytes);
-            self.tail.advance(bytes.len());
-        }
     }
 
     /// Appends what `write` puts into `n` bytes of this chunk, if it says that it did; else, or if there is no room,
@@ -272,7 +260,7 @@ impl Draft {
             return self.keep_fresh();
         }
         let Self { tail, .. } = self;
-        LOCAL.with(|local| local.tail.set(ManuallyDrop::new(Some(tail))));
+        LOCAL.with(|local| local.rest.set(ManuallyDrop::new(Some(tail.rest()))));
     }
 
     /// Keeps a new chunk, unless it was made for one large payload, or the thread is past its destructors and would never

@@ -1,21 +1,35 @@
 //! The bytes of a string as they stand in a JSON string.
 
+/// How many bytes are looked at side by side: an array of this size becomes a vector register.
+pub const BLOCK: usize = 16;
+
 /// Copies `from` to the start of `to`. True if a byte in it needs escaping. `to` must be at least as long; if it is not,
 /// nothing is copied and the answer is true.
-///
-/// Sixteen bytes at a time, the last ones overlapping those before: arrays of this size become vector registers.
 #[inline(always)]
 pub fn copy_and_check(from: &[u8], to: &mut [u8]) -> bool {
-    let Some(to) = to.get_mut(..from.len()) else { return true };
-    if let Some(tail) = from.last_chunk::<16>() {
-        let mut found = needs_escape(tail);
-        for (from, to) in from.as_chunks::<16>().0.iter().zip(to.as_chunks_mut::<16>().0) {
-            *to = *from;
-            merge(&mut found, &needs_escape(from));
-        }
-        put_last(to, tail);
-        return any(&found);
+    if from.len() < BLOCK { copy_and_check_few(from, to) } else { copy_and_check_blocks(from, to) }
+}
+
+/// [`copy_and_check`] of at least a [`BLOCK`], of which each is one step, the last one overlapping those before. Of less,
+/// it does not say that nothing needs escaping.
+#[inline(always)]
+pub fn copy_and_check_blocks(from: &[u8], to: &mut [u8]) -> bool {
+    let (Some(to), Some(tail)) = (to.get_mut(..from.len()), from.last_chunk::<BLOCK>()) else { return true };
+    let mut found = needs_escape(tail);
+    for (from, to) in from.as_chunks::<BLOCK>().0.iter().zip(to.as_chunks_mut::<BLOCK>().0) {
+        // Read once.
+        let block = *from;
+        *to = block;
+        merge(&mut found, &needs_escape(&block));
     }
+    put_last(to, tail);
+    any(&found)
+}
+
+/// [`copy_and_check`] of less than a [`BLOCK`]. Of more, it does not say that nothing needs escaping.
+#[inline(always)]
+pub fn copy_and_check_few(from: &[u8], to: &mut [u8]) -> bool {
+    let Some(to) = to.get_mut(..from.len()).filter(|to| to.len() < BLOCK) else { return true };
     if let (Some(head), Some(tail)) = (from.first_chunk::<8>(), from.last_chunk::<8>()) {
         put_first(to, head);
         put_last(to, tail);
@@ -27,10 +41,13 @@ pub fn copy_and_check(from: &[u8], to: &mut [u8]) -> bool {
         let word = u64::from(u32::from_le_bytes(*head)) | u64::from(u32::from_le_bytes(*tail)) << 32;
         return mask8(word) != 0;
     }
+    // Three at the most: the first, the one in the middle, and the last.
     let mut found = false;
-    for (from, to) in from.iter().zip(to) {
-        *to = *from;
-        found |= must_escape(*from);
+    for at in [0, from.len() / 2, from.len().saturating_sub(1)] {
+        if let (Some(from), Some(to)) = (from.get(at), to.get_mut(at)) {
+            *to = *from;
+            found |= must_escape(*from);
+        }
     }
     found
 }
@@ -51,8 +68,8 @@ fn put_last<const N: usize>(to: &mut [u8], bytes: &[u8; N]) {
 
 /// All ones for each byte that needs escaping.
 #[inline(always)]
-fn needs_escape(bytes: &[u8; 16]) -> [u8; 16] {
-    let mut found = [0; 16];
+fn needs_escape(bytes: &[u8; BLOCK]) -> [u8; BLOCK] {
+    let mut found = [0; BLOCK];
     for (found, byte) in found.iter_mut().zip(bytes) {
         *found = if must_escape(*byte) { 0xFF } else { 0 };
     }
@@ -60,14 +77,14 @@ fn needs_escape(bytes: &[u8; 16]) -> [u8; 16] {
 }
 
 #[inline(always)]
-fn merge(into: &mut [u8; 16], from: &[u8; 16]) {
+fn merge(into: &mut [u8; BLOCK], from: &[u8; BLOCK]) {
     for (into, from) in into.iter_mut().zip(from) {
         *into |= from;
     }
 }
 
 #[inline(always)]
-fn any(found: &[u8; 16]) -> bool {
+fn any(found: &[u8; BLOCK]) -> bool {
     found.iter().fold(0, |any, byte| any | byte) != 0
 }
 
@@ -88,8 +105,8 @@ fn mask8(word: u64) -> u64 {
 
 /// Where the first byte that needs escaping is, or the length.
 fn clean_length(bytes: &[u8]) -> usize {
-    let (chunks, _) = bytes.as_chunks::<16>();
-    let mut at = chunks.iter().take_while(|chunk| !any(&needs_escape(chunk))).count() * 16;
+    let (chunks, _) = bytes.as_chunks::<BLOCK>();
+    let mut at = chunks.iter().take_while(|chunk| !any(&needs_escape(chunk))).count() * BLOCK;
     while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let mask = mask8(u64::from_le_bytes(*word));
         if mask != 0 {
