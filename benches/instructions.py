@@ -46,8 +46,8 @@ HELD = {
     ("observe_disabled", "async"): 50,
     ("observe_unsampled", "sync"): 36,
     ("observe_unsampled", "async"): 69,
-    ("observe_encode", "sync"): 870,
-    ("observe_encode", "async"): 935,
+    ("observe_encode", "sync"): 820,
+    ("observe_encode", "async"): 885,
     ("observe_encode", "background"): 640,
 }
 
