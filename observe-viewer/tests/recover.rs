@@ -68,8 +68,13 @@ fn process(directory: &Path, file: &[u8]) -> Home {
 }
 
 fn recover(directory: &Path, args: &[&str]) -> Output {
+    recover_masked(directory, "", args)
+}
+
+fn recover_masked(directory: &Path, mask: &str, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_observe"));
-    command.arg("recover").args(args).env("OBSERVE_DIR", directory).output().unwrap()
+    command.arg("recover").args(args).env("OBSERVE_DIR", directory).env("OBSERVE_MASK", mask);
+    command.output().unwrap()
 }
 
 fn stdout(output: &Output) -> &str {
@@ -145,6 +150,23 @@ fn damage_is_said_and_fails_and_what_can_be_read_is_kept() {
     let store = SqliteStore::open_read_only(directory.path().join("observe.db")).unwrap();
     assert!(store.trace(TraceId::from_int(TRACE).unwrap()).unwrap().is_some());
     assert_eq!(stdout(&recover(directory.path(), &[])), "nothing to recover\n");
+}
+
+#[test]
+fn what_is_recovered_keeps_its_secrets_where_the_setting_says_so() {
+    let secret = corpus::corpus().remove(0);
+    for (mask, is_kept) in [("off", true), ("FALSE", true), ("on", false), ("perhaps", false), ("", false)] {
+        let directory = tempfile::tempdir().unwrap();
+        let target = Target { session: Some("s".into()), ..Target::default() };
+        let score = Score { id: "a".into(), comment: Some(secret.clone()), target, ..Score::default() };
+        let record = serde_json::to_vec(&Record::Score(score)).unwrap();
+        drop(process(directory.path(), &chunk(entry(Kind::Record, 0, &[0; 8], &record))));
+        assert_eq!(stdout(&recover_masked(directory.path(), mask, &[])), "recovered 1 scores\n");
+        let store = SqliteStore::open_read_only(directory.path().join("observe.db")).unwrap();
+        let scores = store.scores(&RecordQuery { limit: 9, ..RecordQuery::default() }).unwrap().items;
+        let kept = serde_json::to_string(&scores).unwrap();
+        assert_eq!((kept.contains(&secret), kept.contains("[redacted]")), (is_kept, !is_kept), "{mask}");
+    }
 }
 
 #[test]

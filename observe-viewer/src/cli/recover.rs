@@ -1,6 +1,7 @@
 //! What processes that were killed had recorded, into the database.
 
 use std::{
+    ffi::OsString,
     io::{self, Write},
     path::Path,
 };
@@ -16,12 +17,12 @@ use super::Failure;
 
 /// Recovers the journals beside the database whose processes are gone. The database is opened, and made if need be, for
 /// the first spans. What other destinations do not have yet stays for them. What looks like a secret is
-/// taken out; the hook of the program that died is not at hand.
+/// taken out unless `OBSERVE_MASK` says otherwise; the hook of the program that died is not at hand.
 pub(super) fn recover(database: &Path) -> Result<Recovered, Failure> {
     let mut store: Option<SqliteStore> = None;
     let root = database.with_file_name("journal");
+    let mask = Mask::new(masks(std::env::var_os("OBSERVE_MASK")), None);
     recover_all_dead(&root, "local", |resource, mut batch| {
-        let mask = Mask::default();
         let mut resource = resource.clone();
         mask.resource(&mut resource);
         mask.batch(&mut batch);
@@ -34,6 +35,12 @@ pub(super) fn recover(database: &Path) -> Result<Recovered, Failure> {
         store.write_records(&resource, &batch.records).map_err(io::Error::other)
     })
     .map_err(Failure::Recover)
+}
+
+/// Whether what looks like a secret is taken out: unless the setting is one of the words for no.
+fn masks(setting: Option<OsString>) -> bool {
+    let setting = setting.unwrap_or_default().to_string_lossy().trim().to_ascii_lowercase();
+    !["false", "0", "no", "off"].contains(&&*setting)
 }
 
 fn open(database: &Path) -> io::Result<SqliteStore> {
