@@ -325,7 +325,7 @@ macro_rules! stepwise {
         use observe_runtime::destination::{$destination, $settings};
         $settings::from_env().map(|settings| -> Box<dyn Destination> {
             Box::new($destination::new(match data_directory($ours) {
-                Some(directory) => settings.keep_below(&directory.join("spool")),
+                Some(directory) => settings.keep_below(&directory),
                 None => settings,
             }))
         })

@@ -13,7 +13,7 @@ use std::{
     path::Path,
     process::{Child, Command, Output, Stdio},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -84,6 +84,14 @@ fn role() {
             io::stdout().flush().unwrap();
             wait_for_the_end();
         }
+        "scored" => observe::span("open").sync_scope(|| {
+            observe::score("waits", 0.5).record();
+            steps(0..10);
+            (0..2).for_each(|_| assert!(observe::flush(PATIENCE).complete));
+            acknowledge(9);
+            io::stdout().flush().unwrap();
+            wait_for_the_end();
+        }),
         "one" => steps(1..2),
         "wait" => wait_for_the_end(),
         other => panic!("unknown role {other}"),
@@ -93,13 +101,14 @@ fn role() {
 fn start(role: &str, destinations: &str, receiver: &Receiver, directory: &Path) -> Child {
     let mut command = Command::new(env::current_exe().unwrap());
     for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("O") {
+        if name.to_string_lossy().starts_with(['O', 'P']) && name != "PATH" {
             command.env_remove(name);
         }
     }
     command.args(["--exact", "role", "--nocapture"]).env("ROLE", role).env("OBSERVE_DIR", directory);
     command.env("OBSERVE_DESTINATIONS", destinations);
     command.env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", receiver.url());
+    command.env("PHOENIX_COLLECTOR_ENDPOINT", format!("http://{}", receiver.address));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
@@ -209,6 +218,31 @@ fn what_had_been_sent_before_the_kill_is_not_sent_again() {
     send_the_rest(&receiver, directory.path(), &(0..15).collect());
     let arrived = arrived(&receiver);
     assert!((0..10).all(|number| arrived[&number] == 1), "{arrived:?}");
+}
+
+#[test]
+fn a_score_that_waits_for_the_end_of_its_trace_is_not_lost() {
+    let (scores, directory) = (Arc::new(Mutex::new(Vec::new())), tempfile::tempdir().unwrap());
+    let posted = Arc::clone(&scores);
+    let receiver = Receiver::start(move |request: &mut Request<'_>| {
+        if request.head[0].contains("/v1/traces ") {
+            return request.take();
+        }
+        posted.lock().unwrap().push(String::from_utf8(request.body()?).unwrap());
+        request.answer(200, "", b"{}")
+    });
+    assert_eq!(kill_after(start("scored", "phoenix", &receiver, directory.path()), 1), [9]);
+    assert_eq!((arrived(&receiver).len(), scores.lock().unwrap().len()), (10, 0));
+    let next = start("wait", "phoenix", &receiver, directory.path());
+    let end = Instant::now() + PATIENCE;
+    while scores.lock().unwrap().is_empty() {
+        assert!(Instant::now() < end, "the score is lost");
+        thread::yield_now();
+    }
+    assert!(next.wait_with_output().unwrap().status.success());
+    assert!(scores.lock().unwrap()[0].contains("waits"), "{scores:?}");
+    // What came after it may be sent again, under the same ids.
+    assert!(arrived(&receiver).values().all(|times| *times <= 2));
 }
 
 #[test]

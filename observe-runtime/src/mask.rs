@@ -11,7 +11,7 @@ use std::{
 
 use observe_model::Resource;
 use observe_wire::{
-    journal::{self, Batch, Recovered},
+    journal::{self, Batch, Dead, Recovered},
     mask::{Hook, Mask},
 };
 use serde_json::Value;
@@ -85,8 +85,16 @@ pub fn recover_dead(
     name: &str,
     mut write: impl FnMut(&Resource, Batch) -> io::Result<()>,
 ) -> io::Result<Recovered> {
+    journal::each_dead(root, name, |dead| read(dead, &mut write))
+}
+
+/// What a process left, masked and priced like what this one records.
+pub(crate) fn read(
+    dead: &mut Dead<'_>,
+    mut write: impl FnMut(&Resource, Batch) -> io::Result<()>,
+) -> io::Result<Recovered> {
     let (mask, prices) = ours();
-    journal::recover_dead(root, name, |resource, mut batch| {
+    dead.read(|resource, mut batch| {
         let mut resource = resource.clone();
         mask.resource(&mut resource);
         batch.spans.iter_mut().for_each(|span| prices.fill(span));

@@ -10,7 +10,7 @@ use observe_model::{
     Status, Timestamp, TraceAttributes, TraceId, Usage,
 };
 use observe_wire::platform::{
-    Post, Writer,
+    Key, Post, Writer,
     trajectory::{Reader, TraceWriter, UPSERT},
 };
 use proptest::{collection::vec, prelude::*};
@@ -367,6 +367,7 @@ fn what_its_own_client_sends_is_read() {
         path: path.to_owned(),
         body: body.to_string().into_bytes(),
         spans: 0,
+        key: Key::BEGIN,
     };
     let batch = json!({"spans": [span(20, json!("Hello"), json!(0.5)), span(3, json!(null), json!(null))], "organization_id": "o"});
     let reader = read(&[post("/traces/spans/batch/", &batch), post(UPSERT, &trace)]);

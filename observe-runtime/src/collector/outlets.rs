@@ -4,7 +4,6 @@ use std::{
     collections::HashSet,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
-    sync::Arc,
 };
 
 use observe_model::{Record, Span, Timestamp, TraceId};
@@ -66,7 +65,7 @@ impl Outlets {
         if journal.is_some() {
             self.each(|d| {
                 if d.journal() == journal {
-                    given.push(Given { spans: d.taken(), progress: Arc::clone(d.progress()) });
+                    given.push(Given::of(d.progress(), d.taken()));
                 }
             });
         }

@@ -3,14 +3,13 @@
 use std::{fmt, io, path::PathBuf, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use observe_model::Resource;
-use observe_wire::journal::Batch;
+use observe_wire::journal::{Dead, Recovered, each_dead};
 
 use super::{
-    parcel::{Content, Parcel},
+    parcel::{Content, Order, Parcel},
     spool::Spool,
 };
-use crate::{destination::Progress, mask::recover_dead};
+use crate::destination::Progress;
 
 /// Where it lies, and how requests are made of it.
 #[derive(Clone)]
@@ -19,16 +18,20 @@ pub(crate) struct Left {
     pub(crate) root: PathBuf,
     /// What the destination is called there.
     pub(crate) name: String,
-    /// Makes requests, in the order in which they are to be posted.
+    /// Makes requests of what a process left, in the order in which they are to be posted.
     pub(crate) requests: Arc<Requests>,
 }
 
-type Requests = dyn Fn(&Resource, &Batch) -> Vec<Body> + Send + Sync;
+type Requests = dyn Fn(&mut Dead<'_>, &mut Put<'_>) -> io::Result<Recovered> + Send + Sync;
+
+/// Takes a request.
+pub(crate) type Put<'a> = dyn FnMut(Body) -> io::Result<()> + 'a;
 
 /// One request.
 #[derive(Debug)]
 pub(crate) struct Body {
     pub(crate) url: Arc<str>,
+    pub(crate) order: Option<Order>,
     pub(crate) content: Content,
     pub(crate) bytes: Bytes,
     pub(crate) spans: u64,
@@ -47,14 +50,13 @@ impl Left {
     /// # Errors
     /// What could not be recovered, and why; the rest was.
     pub(super) fn put_in(&self, spool: &mut Spool, progress: &Progress) -> Result<Option<String>, String> {
-        let recovered = recover_dead(&self.root, &self.name, |resource, batch| {
-            for Body { url, content, bytes: body, spans } in (self.requests)(resource, &batch) {
-                let parcel = Parcel { url, order: None, body, content, spans, account: None };
-                let lost = spool.put(&parcel, SystemTime::now())?;
-                progress.update(|counts| counts.dropped += lost);
-            }
+        let mut put = |Body { url, order, content, bytes: body, spans }| {
+            let parcel = Parcel { url, order, body, content, spans, keys: Vec::new(), account: None };
+            let lost = spool.put(&parcel, SystemTime::now())?;
+            progress.update(|counts| counts.dropped += lost);
             io::Result::Ok(())
-        });
+        };
+        let recovered = each_dead(&self.root, &self.name, |dead| (self.requests)(dead, &mut put));
         match recovered {
             Ok(recovered) if recovered.spans > 0 => Ok(Some(format!(
                 "{} spans of a process that was killed are sent now, {} of them interrupted",

@@ -23,7 +23,7 @@ mod transport;
 mod verdict;
 
 pub(crate) use self::{
-    left::{Body, Left},
+    left::{Body, Left, Put},
     lookup::{Ask, Lookup},
     outbox::{Outbox, Settings},
     parcel::{Content, Order},

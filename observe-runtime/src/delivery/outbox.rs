@@ -1,6 +1,7 @@
 //! Where a destination leaves its requests.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -11,18 +12,19 @@ use std::{
 };
 
 use bytes::Bytes;
+use observe_wire::{journal::receipts::ReceiptFile, platform};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::{
     left::Left,
     lookup::Lookup,
     parcel::{Content, Order, Parcel},
-    post::{Message, Post},
+    post::{Message, Post, UNNOTED},
     spool::{Spool, SpoolSettings},
     transport::Http,
 };
 use crate::{
-    destination::{Progress, TracePage},
+    destination::{Hold, Progress, TracePage},
     report::{self, Once},
 };
 
@@ -44,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) spool: Option<SpoolSettings>,
     /// What processes that were killed left for this destination, which goes to the spool first.
     pub(crate) left: Option<Left>,
+    /// Where it is noted, beside this process's journal, what of each trace was told.
+    pub(crate) receipts: Option<PathBuf>,
     /// What `{names}` in addresses and headers stand for.
     pub(crate) lookup: Option<Lookup>,
     /// The page of a trace, once it is known what its address names.
@@ -98,10 +102,17 @@ impl Outbox {
                 }
             }
             drop(begins);
+            let receipts = settings.receipts.as_deref().map(ReceiptFile::open).transpose();
+            let receipts = receipts.unwrap_or_else(|error| {
+                say(&format!("{UNNOTED}: {error}"));
+                None
+            });
             runtime.block_on(async {
                 let asks = Arc::clone(&http);
                 tokio::spawn(async move { asks.learn_page().await });
-                Post::new(settings.name, http, spool, counts).run(inbox).await;
+                let mut post = Post::new(settings.name, http, spool, counts);
+                post.receipts = receipts;
+                post.run(inbox).await;
             });
         };
         match thread::Builder::new().name(name).spawn(run) {
@@ -125,15 +136,25 @@ impl Outbox {
 
     /// Posts `body`, JSON that holds `records` scores and metrics, to `url` when all spans that were posted before have their
     /// answer.
-    pub(crate) fn post_records(&self, url: Arc<str>, body: Bytes, records: u64) {
-        self.send(Parcel::new(url, None, Content::Records, body, records, &self.progress, &self.memory));
+    pub(crate) fn post_records(&self, url: Arc<str>, body: Bytes, records: u64, hold: Option<Hold>) {
+        let parcel = Parcel::new(url, None, Content::Records, body, records, &self.progress, &self.memory);
+        self.send(parcel.holding(hold));
     }
 
-    /// Posts `body`, JSON that holds `spans` spans, to `url` when all that was posted before of its trace has its answer.
+    /// Posts JSON to `url` when all that was posted before of its trace has its answer, and notes `keys` when it is gone.
     /// Spans may be none: nobody waits for such a request by itself.
-    pub(crate) fn post_in_order(&self, order: Order, url: &Arc<str>, body: Bytes, spans: u64) {
-        let (url, order) = (Arc::clone(url), Some(order));
-        self.send(Parcel::new(url, order, Content::Json, body, spans, &self.progress, &self.memory));
+    pub(crate) fn post_in_order(
+        &self,
+        order: Order,
+        url: Arc<str>,
+        post: platform::Post,
+        keys: Vec<platform::Key>,
+        hold: Option<Hold>,
+    ) {
+        let (order, body) = (Some(order), post.body.into());
+        let parcel = Parcel::new(url, order, Content::Json, body, post.spans, &self.progress, &self.memory)
+            .holding(hold);
+        self.send(Parcel { keys, ..parcel });
     }
 
     fn send(&self, parcel: Parcel) {

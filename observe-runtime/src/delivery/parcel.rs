@@ -7,11 +7,11 @@ use std::sync::{
 
 use bytes::Bytes;
 use observe_model::TraceId;
-use observe_wire::split;
+use observe_wire::{platform::Key, split};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::destination::{Delivered, Progress};
+use crate::destination::{Delivered, Hold, Progress};
 
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,7 +75,7 @@ impl Order {
 }
 
 /// A request that is to be posted.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Parcel {
     /// Where it goes.
     pub(crate) url: Arc<str>,
@@ -86,6 +86,8 @@ pub(crate) struct Parcel {
     pub(crate) content: Content,
     /// Spans in the body; 0 for a request that only accompanies others.
     pub(crate) spans: u64,
+    /// What is noted of its trace when it is gone.
+    pub(crate) keys: Vec<Key>,
     /// `None` for what an earlier process accepted and left on disk.
     pub(crate) account: Option<Arc<Account>>,
 }
@@ -104,20 +106,22 @@ impl Parcel {
         let (progress, memory) = (Arc::clone(progress), Arc::clone(memory));
         memory.fetch_add(body.len(), Ordering::Relaxed);
         let (part, bytes) = ((spans > 0).then(|| progress.accept(spans)), body.len());
-        let account = Account { progress, part, spans, tally: Mutex::default(), memory, bytes };
-        Self { url, order, body, content, spans, account: Some(Arc::new(account)) }
+        let tally = Mutex::default();
+        let account = Account { progress, part, spans, tally, memory, bytes, _hold: None };
+        Self { url, order, body, content, spans, keys: Vec::new(), account: Some(Arc::new(account)) }
+    }
+
+    /// The same, with what keeps its spans in the journal until it is gone.
+    pub(crate) fn holding(mut self, hold: Option<Hold>) -> Self {
+        if let Some(account) = self.account.as_mut().and_then(Arc::get_mut) {
+            account._hold = hold;
+        }
+        self
     }
 
     /// The same, where the receiver calls the trace `name`.
     pub(super) fn named(&self, name: &str) -> Parcel {
-        Parcel {
-            url: self.url.replace(Order::NAME, name).into(),
-            order: self.order,
-            body: self.body.clone(),
-            content: self.content,
-            spans: self.spans,
-            account: self.account.clone(),
-        }
+        Parcel { url: self.url.replace(Order::NAME, name).into(), ..self.clone() }
     }
 
     /// Whether its address depends on what the receiver calls its trace.
@@ -127,14 +131,7 @@ impl Parcel {
 
     /// Two parcels with half of the spans each; `None` if it holds one span, or cannot be divided.
     pub(crate) fn halves(&self) -> Option<[Parcel; 2]> {
-        let half = |(body, spans): (Vec<u8>, u64)| Parcel {
-            url: Arc::clone(&self.url),
-            order: self.order,
-            body: Bytes::from(body),
-            content: self.content,
-            spans,
-            account: self.account.clone(),
-        };
+        let half = |(body, spans): (Vec<u8>, u64)| Parcel { body: Bytes::from(body), spans, ..self.clone() };
         let divide = match self.content {
             Content::Protobuf => split::protobuf,
             Content::OtlpJson => split::json,
@@ -195,6 +192,7 @@ pub(crate) struct Account {
     /// Bytes in memory of all that was accepted and is not gone.
     memory: Arc<AtomicUsize>,
     bytes: usize,
+    _hold: Option<Hold>,
 }
 
 impl Drop for Account {

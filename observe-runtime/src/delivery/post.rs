@@ -8,11 +8,13 @@ mod landed;
 
 use std::{
     collections::{HashMap, VecDeque},
+    io,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use observe_model::TraceId;
+use observe_wire::journal::receipts::ReceiptFile;
 use tokio::{
     sync::mpsc::UnboundedReceiver,
     task::{Id, JoinError, JoinSet},
@@ -54,6 +56,10 @@ const LOOK: Duration = Duration::from_secs(60);
 /// How long what is under way may take when the process ends.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// What is said when it cannot be noted what was told.
+pub(super) const UNNOTED: &str =
+    "what arrives is sent once more if the process is killed, since it cannot be noted";
+
 /// What the loop is told.
 #[derive(Debug)]
 pub(super) enum Message {
@@ -93,6 +99,8 @@ pub(super) struct Post<T> {
     under_way: HashMap<Id, Waiting>,
     pace: Pace,
     spool: Option<Spool>,
+    /// Where it is noted what needs no telling any more.
+    pub(super) receipts: Option<ReceiptFile>,
     /// When the disk may be asked next.
     replay_at: Instant,
     look_at: Instant,
@@ -119,6 +127,7 @@ impl<T: Transport> Post<T> {
             under_way: HashMap::new(),
             pace: Pace::default(),
             spool,
+            receipts: None,
             replay_at: now,
             look_at: now + LOOK,
             hurried: false,
@@ -301,6 +310,21 @@ impl<T: Transport> Post<T> {
         }
     }
 
+    /// Notes that the request needs no posting any more, whoever reads the journal.
+    fn note(&mut self, parcel: &Parcel) {
+        if let Some(order) = parcel.order {
+            self.note_with(|receipts| {
+                parcel.keys.iter().try_for_each(|key| receipts.note(order.trace, *key))
+            });
+        }
+    }
+
+    fn note_with(&mut self, note: impl FnOnce(&mut ReceiptFile) -> io::Result<()>) {
+        if let Some(Err(error)) = self.receipts.as_mut().map(note) {
+            self.say(&format!("{UNNOTED}: {error}"));
+        }
+    }
+
     /// Puts a request where it stood.
     fn put_back(&mut self, request: Waiting) {
         self.kept += request.bytes();
@@ -340,6 +364,7 @@ impl<T: Transport> Post<T> {
                     tally.error = Some(error.to_owned());
                 });
                 self.count_lost(lost);
+                self.note(parcel);
                 return true;
             }
             Some(Err(disk)) => {
@@ -349,6 +374,7 @@ impl<T: Transport> Post<T> {
             }
             None => parcel.settle(|tally| lose(tally, parcel.spans, error.to_owned())),
         }
+        self.note(parcel);
         false
     }
 

@@ -131,7 +131,9 @@ impl Spool {
         let of = trace.map(|trace| format!("-{trace}")).unwrap_or_default();
         let name =
             format!("{at:020}-{:010}-{}-{}{of}.{ENDING}", self.count, parcel.spans, std::process::id());
-        let bytes = write(&self.settings.directory.join(&name), parcel)?;
+        // The journal of a process that was killed, which this may come from, is not forced to the disk either, and may be many
+        // small requests.
+        let bytes = write(&self.settings.directory.join(&name), parcel, parcel.account.is_some())?;
         self.bytes += bytes;
         self.files.push_back(Waiting { name, at, spans: parcel.spans, trace, bytes });
         Ok(self.shrink(now))
@@ -199,7 +201,7 @@ impl Spool {
             let parcel = File::open(&path).and_then(|file| read(&file));
             if let Ok(parcel) = parcel
                 && parcel.needs_name()
-                && let Ok(bytes) = write(&path, &parcel.named(name))
+                && let Ok(bytes) = write(&path, &parcel.named(name), true)
             {
                 self.bytes = (self.bytes + bytes).saturating_sub(waiting.bytes);
                 waiting.bytes = bytes;
@@ -236,7 +238,7 @@ impl Spool {
         self.count += 1;
         let at = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let path = directory.join(format!("{at:020}-{:010}-{}.{ENDING}", self.count, std::process::id()));
-        write(&path, parcel)?;
+        write(&path, parcel, true)?;
         Ok(path)
     }
 }
@@ -257,7 +259,8 @@ fn make_private(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-fn write(path: &Path, parcel: &Parcel) -> io::Result<u64> {
+/// Writes a file and, if it `lasts`, has it survive the machine.
+fn write(path: &Path, parcel: &Parcel, lasts: bool) -> io::Result<u64> {
     let Parcel { url, order, content, spans, .. } = parcel;
     let head = Head { url: url.to_string(), content: *content, spans: *spans, order: *order };
     let mut bytes = serde_json::to_vec(&head)?;
@@ -267,7 +270,9 @@ fn write(path: &Path, parcel: &Parcel) -> io::Result<u64> {
     let written = (|| {
         let mut file = File::create(&partial)?;
         file.write_all(&bytes)?;
-        file.sync_data()?;
+        if lasts {
+            file.sync_data()?;
+        }
         fs::rename(&partial, path)
     })();
     if written.is_err() {
@@ -283,7 +288,15 @@ fn read(file: &File) -> io::Result<Parcel> {
     let Head { url, content, spans, order } = serde_json::from_slice(&head)?;
     let mut body = Vec::new();
     reader.read_to_end(&mut body)?;
-    Ok(Parcel { url: Arc::from(url), order, body: body.into(), content, spans, account: None })
+    Ok(Parcel {
+        url: Arc::from(url),
+        order,
+        body: body.into(),
+        content,
+        spans,
+        keys: Vec::new(),
+        account: None,
+    })
 }
 
 #[cfg(test)]
@@ -297,6 +310,7 @@ mod tests {
             body: body.to_vec().into(),
             content: Content::Protobuf,
             spans,
+            keys: Vec::new(),
             account: None,
         }
     }

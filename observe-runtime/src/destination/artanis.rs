@@ -24,7 +24,8 @@ const ADDRESS: &str = "https://app.artanis.ai";
 /// its output and `completed`, in this order. Sessions are groups there, scores feedback.
 ///
 /// A trace is told of when it has ended, or when it runs for more than a second. Ids come from ours, so that a trace which
-/// is sent again is the same one; what it says inside may be doubled if an answer was lost.
+/// is sent again is the same one; what it says inside may be doubled if an answer was lost: an input, state, output or
+/// score, of which each is one request. A process that is killed leaves the rest of its traces to the next one.
 ///
 /// ```
 /// use observe_runtime::destination::{Artanis, ArtanisSettings, Destination};
@@ -45,6 +46,9 @@ pub struct ArtanisSettings {
     /// Where requests wait while the platform is away: at most 256 MiB, for a week. `None` keeps nothing on disk: after
     /// about a minute they are lost, and counted.
     pub spool: Option<PathBuf>,
+    /// Where the journal lies meanwhile, so that a process which is killed loses nothing: what it left there, the next one
+    /// sends. Not without a `spool`. `None` keeps it in plain memory.
+    pub journal: Option<PathBuf>,
 }
 
 impl ArtanisSettings {
@@ -55,6 +59,7 @@ impl ArtanisSettings {
             url: ADDRESS.to_owned(),
             timeout: Duration::from_secs(10),
             spool: None,
+            journal: None,
         }
     }
 
@@ -82,10 +87,11 @@ impl ArtanisSettings {
         Some(settings)
     }
 
-    /// The same with a place on disk below `directory`: one of its own for each address and key, so that what was meant for
-    /// one is never sent to another.
+    /// The same with places on disk in the data directory `directory`: for what waits, one of its own for each address and
+    /// key, so that what was meant for one is never sent to another, and one for the journal.
     pub fn keep_below(mut self, directory: &Path) -> Self {
-        self.spool = Some(super::stepwise::spool_below(directory, "artanis", &[&self.url, &self.api_key]));
+        self.spool = Some(directory.join("spool").join(self.receiver()));
+        self.journal = Some(directory.join("journal"));
         self
     }
 }
@@ -104,9 +110,18 @@ impl Platform for ArtanisSettings {
             gzip: false,
             spool: self.spool.clone().map(SpoolSettings::new),
             left: None,
+            receipts: None,
             lookup: None,
             page: None,
         }
+    }
+
+    fn receiver(&self) -> String {
+        super::stepwise::receiver(Self::NAME, &[&self.url, &self.api_key])
+    }
+
+    fn journal(&self) -> Option<&Path> {
+        self.spool.as_ref().and(self.journal.as_deref())
     }
 
     fn address(&self) -> &str {

@@ -35,6 +35,8 @@ pub use platform::{
     EvalTag, Experiment, FutureAgi, Hidden, InteractiveAi, Langfuse, Mlflow, Phoenix, Platform,
 };
 pub(crate) use progress::Given;
+#[cfg(any(feature = "otlp", feature = "artanis", feature = "tracium", feature = "trajectory"))]
+pub(crate) use progress::Hold;
 pub use progress::{Delivered, Progress};
 pub use queue::{Queue, Sink};
 #[cfg(any(feature = "artanis", feature = "tracium", feature = "trajectory"))]
@@ -48,6 +50,14 @@ use std::{collections::HashSet, path::PathBuf, sync::Arc};
 
 use observe_model::{Metric, Resource, Score, Span, TraceId};
 pub use observe_wire::{Dialect, journal::Plain};
+
+/// Says that what waits for the end of a trace is kept in the journal no longer, lest new spans find no room there.
+#[allow(dead_code, reason = "not every build has a destination in which anything waits")]
+fn say_full(name: &str) {
+    crate::report::say_once(&format!(
+        "destination {name}: the journal is full while traces go on: what waits for their ends is lost there if the process is killed"
+    ));
+}
 
 /// Somewhere that spans are sent.
 ///

@@ -16,9 +16,11 @@ use std::{
 use observe_model::{Metric, Record, Resource, Score, Span, Target, TraceId};
 use observe_wire::{Encoder, journal::Batch};
 
-use super::{Destination, Hidden, Plain, Platform, Progress, TracePage};
+use super::{Destination, Hidden, Plain, Platform, Progress, TracePage, say_full};
 use crate::{
     delivery::{Body, Content, Left, Outbox, Settings, SpoolSettings},
+    journal::pool,
+    mask,
     report::say_once,
     switch,
 };
@@ -149,7 +151,7 @@ impl Otlp {
         }
         let records = self.platform.records.as_ref();
         match records.and_then(|records| (records.put)(record, &self.resource)) {
-            Some(posted) => self.records.put(trace, posted),
+            Some(posted) => self.records.put(trace, posted, Some(self.progress.hold())),
             None => {
                 self.encoder.push_record(record);
                 self.pushed();
@@ -162,9 +164,9 @@ impl Otlp {
         self.since = None;
         self.send();
         let Some(records) = &self.platform.records else { return };
-        for records::Request { url, body, records } in self.records.take(records, all) {
+        for records::Request { url, body, records, hold } in self.records.take(records, all) {
             match &self.outbox {
-                Some(outbox) => outbox.post_records(url.into(), body.into(), records as u64),
+                Some(outbox) => outbox.post_records(url.into(), body.into(), records as u64, hold),
                 None => self.progress.update(|counts| counts.dropped += records as u64),
             }
         }
@@ -209,7 +211,7 @@ fn requests(platform: &Platform, resource: &Resource, batch: &Batch) -> Vec<Body
     }
     for record in batch.records.iter().filter(|record| target(record).trace_id.is_none_or(takes)) {
         match platform.records.as_ref().and_then(|records| (records.put)(record, &ours)) {
-            Some(posted) => waiting.put(None, posted),
+            Some(posted) => waiting.put(None, posted, None),
             None => {
                 encoder.push_record(record);
                 spans += 1;
@@ -217,10 +219,11 @@ fn requests(platform: &Platform, resource: &Resource, batch: &Batch) -> Vec<Body
         }
     }
     let (content, bytes) = encoded(otlp.encoding, encoder.take());
-    let of_spans = Body { url: otlp.url.as_str().into(), content, bytes: bytes.into(), spans };
+    let of_spans = Body { url: otlp.url.as_str().into(), order: None, content, bytes: bytes.into(), spans };
     let of_records = platform.records.iter().flat_map(|records| waiting.take(records, true));
-    let of_records = of_records.map(|records::Request { url, body, records }| Body {
+    let of_records = of_records.map(|records::Request { url, body, records, .. }| Body {
         url: url.into(),
+        order: None,
         content: Content::Records,
         bytes: body.into(),
         spans: records as u64,
@@ -258,7 +261,11 @@ impl Destination for Otlp {
         let left = self.journal().map(|root| Left {
             root,
             name: self.journal_name(),
-            requests: Arc::new(move |resource, batch| requests(&platform, resource, batch)),
+            requests: Arc::new(move |dead, put| {
+                mask::read(dead, |resource, batch| {
+                    requests(&platform, resource, &batch).into_iter().try_for_each(&mut *put)
+                })
+            }),
         });
         let settings = Settings {
             name: self.name().to_owned(),
@@ -267,6 +274,7 @@ impl Destination for Otlp {
             gzip,
             spool: spool.map(SpoolSettings::new),
             left,
+            receipts: None,
             lookup: self.platform.lookup.clone(),
             page: page.filter(|(page, _)| !page.is_known()),
         };
@@ -283,7 +291,7 @@ impl Destination for Otlp {
     }
 
     fn taken(&self) -> u64 {
-        self.progress.get().accepted + self.spans + self.records.len()
+        self.progress.get().accepted + self.spans
     }
 
     fn trace_page(&self) -> Option<TracePage> {
@@ -334,6 +342,10 @@ impl Destination for Otlp {
     }
 
     fn hand_over(&mut self, now: bool) {
+        if !self.records.is_empty() && !pool::is_roomy() && self.records.let_go() && self.journal().is_some()
+        {
+            say_full(self.name());
+        }
         if self.spans > 0 || !self.records.is_empty() {
             let since = *self.since.get_or_insert_with(Instant::now);
             if now || since.elapsed() >= self.platform.otlp.flush_interval {

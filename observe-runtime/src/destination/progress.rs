@@ -47,6 +47,10 @@ struct State {
     pending: BTreeSet<u64>,
     /// Whether [`Progress::accept`] is used.
     in_parts: bool,
+    /// How many holds there were.
+    holds: u64,
+    /// The numbers of those that are held.
+    held: BTreeSet<u64>,
     /// It is busy with what it does before the first span.
     begins: bool,
     /// Nothing more comes of it.
@@ -85,8 +89,20 @@ impl Progress {
     }
 
     /// How many spans, from the first one on, have arrived or are lost.
+    #[cfg(test)]
     pub(crate) fn settled(&self) -> u64 {
         self.state().settled()
+    }
+
+    /// Keeps in the journal what the destination has just taken, until what this gives is dropped. For what is not accepted
+    /// in the order in which it is taken.
+    #[allow(dead_code, reason = "not every build has a destination that does so")]
+    pub(crate) fn hold(self: &Arc<Self>) -> Hold {
+        let mut state = self.state();
+        let number = state.holds;
+        state.holds += 1;
+        state.held.insert(number);
+        Hold { progress: Arc::clone(self), number }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -133,18 +149,53 @@ impl Progress {
     }
 }
 
+/// While it is there, what was taken with it or later stays in the journal.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    progress: Arc<Progress>,
+    number: u64,
+}
+
+#[allow(dead_code, reason = "not every build has a destination that holds anything")]
+impl Hold {
+    /// One for two things that are let go of together: the earlier.
+    pub(crate) fn join(held: &mut Option<Self>, more: Option<Self>) {
+        if let Some(more) = more
+            && held.as_ref().is_none_or(|held| more.number < held.number)
+        {
+            *held = Some(more);
+        }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.progress.state().held.remove(&self.number);
+    }
+}
+
 /// What a destination had been given at some moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Given {
-    pub(crate) progress: Arc<Progress>,
+    progress: Arc<Progress>,
     /// How many spans, from the start of the process.
-    pub(crate) spans: u64,
+    spans: u64,
+    /// How many holds.
+    holds: u64,
 }
 
 impl Given {
+    /// What a destination has been given that has taken so many spans.
+    pub(crate) fn of(progress: &Arc<Progress>, spans: u64) -> Self {
+        let holds = progress.state().holds;
+        Self { progress: Arc::clone(progress), spans, holds }
+    }
+
     /// Whether all of it has arrived, is on disk or is lost.
     pub(crate) fn has_settled(&self) -> bool {
-        self.progress.settled() >= self.spans
+        let state = self.progress.state();
+        let is_free = state.off || state.held.first().is_none_or(|first| *first >= self.holds);
+        is_free && state.settled() >= self.spans
     }
 }
 
@@ -162,9 +213,23 @@ mod tests {
         progress.settle(early, |counts| counts.failed += 100);
         assert_eq!(progress.settled(), 1_100);
         assert!(progress.wait(1_100, Instant::now()).1);
-        let given = Given { progress: Arc::new(progress), spans: 1_200 };
+        let given = Given::of(&Arc::new(progress), 1_200);
         assert!(!given.has_settled(), "a hundred are still being gathered");
         given.progress.switch_off();
         assert!(given.has_settled(), "nothing more comes of it");
+    }
+
+    #[test]
+    fn what_is_held_does_not_settle_with_what_was_taken_later() {
+        let progress = Arc::new(Progress::default());
+        let before = Given::of(&progress, 0);
+        let mut held = Some(progress.hold());
+        Hold::join(&mut held, Some(progress.hold()));
+        let part = progress.accept(1);
+        progress.settle(part, |counts| counts.sent += 1);
+        let since = Given::of(&progress, 1);
+        assert!(before.has_settled() && !since.has_settled());
+        drop(held);
+        assert!(since.has_settled());
     }
 }

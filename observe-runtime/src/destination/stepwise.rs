@@ -5,6 +5,7 @@
 //! is held is bounded in bytes; beyond that new spans are dropped, and counted.
 
 mod held;
+mod left;
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -13,13 +14,14 @@ use std::{
     sync::Arc,
 };
 
-use observe_model::{Metric, Record, Resource, Score, Span, SpanId, TraceId};
+use observe_model::{Metric, Record, Resource, Score, Span, SpanId, Status, TraceId};
 use observe_wire::platform::{Post, Writer};
 
-use self::held::{Held, size};
-use super::{Destination, Progress};
+use self::held::{Held, Step, size};
+use super::{Destination, Hold, Progress, say_full};
 use crate::{
-    delivery::{Order, Outbox, Settings},
+    delivery::{Left, Order, Outbox, Settings},
+    journal::pool,
     report::Once,
 };
 
@@ -33,7 +35,7 @@ const CROWDED: usize = 3 * 1024 * 1024;
 const REMEMBERED: usize = 4096;
 
 /// A platform of this kind; its settings.
-pub(crate) trait Platform: Clone + fmt::Debug + Send + 'static {
+pub(crate) trait Platform: Clone + fmt::Debug + Send + Sync + 'static {
     /// The name of the destination.
     const NAME: &str;
 
@@ -42,6 +44,12 @@ pub(crate) trait Platform: Clone + fmt::Debug + Send + 'static {
 
     /// How requests are sent.
     fn delivery(&self) -> Settings;
+
+    /// What tells the receiver from others, as it is called on disk.
+    fn receiver(&self) -> String;
+
+    /// Where the journal lies, if what is found there can go to a spool.
+    fn journal(&self) -> Option<&Path>;
 
     /// What the paths of posts stand behind.
     fn address(&self) -> &str;
@@ -77,6 +85,8 @@ pub struct Stepwise<P: Platform> {
     ended: Ended,
     outbox: Option<Outbox>,
     progress: Arc<Progress>,
+    /// The journal outlives the process for it.
+    is_kept: bool,
     said: Once,
 }
 
@@ -92,6 +102,7 @@ impl<P: Platform> Stepwise<P> {
             ended: Ended::default(),
             outbox: None,
             progress: Arc::default(),
+            is_kept: false,
             said: Once::new(),
         }
     }
@@ -101,12 +112,12 @@ impl<P: Platform> Stepwise<P> {
         self.outbox.as_ref().map_or(0, Outbox::waiting)
     }
 
-    fn post(&self, id: TraceId, posts: Vec<Post>) {
-        for post in posts {
+    fn post(&self, id: TraceId, steps: Vec<Step>) {
+        for Step { post, keys, hold } in steps {
             let order = Order { names: self.platform.names(&post), ..Order::of(id) };
             let url = format!("{}{}", self.platform.address(), post.path).into();
             match &self.outbox {
-                Some(outbox) => outbox.post_in_order(order, &url, post.body.into(), post.spans),
+                Some(outbox) => outbox.post_in_order(order, url, post, keys, hold),
                 None => self.progress.update(|counts| counts.dropped += post.spans),
             }
         }
@@ -118,10 +129,12 @@ impl<P: Platform> Stepwise<P> {
         let before = held.bytes();
         let told = held.tell(trace, ends, self.ended.contains(trace), &self.platform, &self.resource);
         self.bytes = self.bytes.saturating_sub(before - held.bytes());
-        if let Some((id, posts)) = told {
-            self.post(id, posts);
+        if let Some((id, steps)) = told {
+            self.post(id, steps);
         }
         if ends {
+            let untold = held.take_records();
+            untold.into_iter().for_each(|(record, hold)| self.post_record(trace, &record, hold));
             self.bytes = self.bytes.saturating_sub(held.bytes());
             if held.is_whole() {
                 self.ended.insert(trace);
@@ -132,26 +145,40 @@ impl<P: Platform> Stepwise<P> {
     }
 
     fn take(&mut self, record: Record) {
-        let target = match &record {
-            Record::Score(score) => &score.target,
-            Record::Metric(metric) => &metric.target,
-        };
-        let post = match target.trace_id {
-            Some(trace) => match self.traces.get_mut(&trace) {
-                Some(held) => return held.record(record),
-                None => self.platform.record(trace, &record).map(|post| (trace, post)),
-            },
-            None => None,
-        };
-        match post {
-            Some((trace, post)) => self.post(trace, vec![post]),
-            None => {
-                self.said.say(&format!(
-                    "destination {}: it has no place for some scores or metrics, which are counted as dropped",
-                    P::NAME
-                ));
-                self.progress.update(|counts| counts.dropped += 1);
-            }
+        let Some(trace) = left::target(&record).trace_id else { return self.pass_over() };
+        let hold = Some(self.progress.hold());
+        // What comes before its trace waits for it, if only to learn that there is none.
+        match self.ended.contains(trace) && !self.traces.contains_key(&trace) {
+            true => self.post_record(trace, &record, hold),
+            false => self.traces.entry(trace).or_default().record(record, hold),
+        }
+    }
+
+    /// Posts what is about a trace that is not told just now.
+    fn post_record(&mut self, trace: TraceId, record: &Record, hold: Option<Hold>) {
+        match self.platform.record(trace, record) {
+            Some(post) => self.post(trace, vec![Step { hold, ..Step::of(post) }]),
+            None => self.pass_over(),
+        }
+    }
+
+    fn pass_over(&mut self) {
+        self.said.say(&format!(
+            "destination {}: it has no place for some scores or metrics, which are counted as dropped",
+            P::NAME
+        ));
+        self.progress.update(|counts| counts.dropped += 1);
+    }
+
+    /// Keeps nothing in the journal any more that waits for the end of a trace, where there is no room for all that is
+    /// recorded meanwhile.
+    fn make_room(&mut self) {
+        if !self.is_kept || pool::is_roomy() {
+            return;
+        }
+        let held: usize = self.traces.values_mut().map(|held| usize::from(held.let_go())).sum();
+        if held > 0 {
+            say_full(P::NAME);
         }
     }
 }
@@ -163,7 +190,24 @@ impl<P: Platform> Destination for Stepwise<P> {
 
     fn begin(&mut self, resource: &Resource) {
         self.resource = resource.clone();
-        self.outbox = Some(Outbox::start(self.platform.delivery(), &self.progress));
+        let platform = self.platform.clone();
+        let left = self.journal().map(|root| Left {
+            root,
+            name: self.journal_name(),
+            requests: Arc::new(move |dead, put| left::tell(&platform, dead, put)),
+        });
+        let receipts = self.journal().and_then(|root| pool::owed(&root, &self.journal_name()));
+        self.is_kept = receipts.is_some();
+        let settings = Settings { left, receipts, ..self.platform.delivery() };
+        self.outbox = Some(Outbox::start(settings, &self.progress));
+    }
+
+    fn journal(&self) -> Option<PathBuf> {
+        self.platform.journal().map(Path::to_owned)
+    }
+
+    fn journal_name(&self) -> String {
+        self.platform.receiver()
     }
 
     fn wants_running(&self) -> bool {
@@ -182,9 +226,11 @@ impl<P: Platform> Destination for Stepwise<P> {
             self.progress.update(|counts| counts.dropped += 1);
             return;
         }
+        // One that runs is in the journal anyway.
+        let hold = (span.status != Status::Running).then(|| self.progress.hold());
         let held = self.traces.entry(span.trace_id).or_default();
         let before = held.bytes();
-        held.take(span.clone().into_owned());
+        held.take(span.clone().into_owned(), hold);
         self.bytes = (self.bytes + held.bytes()).saturating_sub(before);
     }
 
@@ -211,6 +257,9 @@ impl<P: Platform> Destination for Stepwise<P> {
     }
 
     fn hand_over(&mut self, now: bool) {
+        if !self.traces.is_empty() {
+            self.make_room();
+        }
         let news: Vec<_> =
             self.traces.iter().filter(|(_, held)| held.has_news()).map(|(id, _)| *id).collect();
         news.into_iter().for_each(|trace| self.tell(trace, false));
@@ -242,9 +291,9 @@ pub(super) fn user_agent() -> (String, String) {
     ("User-Agent".to_owned(), concat!("observe/", env!("CARGO_PKG_VERSION")).to_owned())
 }
 
-/// A directory of its own for each receiver, who is told by address and key.
-pub(super) fn spool_below(directory: &Path, name: &str, receiver: &[&str]) -> PathBuf {
-    directory.join(format!("{name}-{}", SpanId::from_seed(receiver.join(" "))))
+/// What a receiver is called on disk, who is told by address and key.
+pub(super) fn receiver(name: &str, parts: &[&str]) -> String {
+    format!("{name}-{}", SpanId::from_seed(parts.join(" ")))
 }
 
 /// Traces that were told to their end: what comes after it belongs to them as well.

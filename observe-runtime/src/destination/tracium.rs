@@ -24,7 +24,7 @@ const ADDRESS: &str = "https://api.tracium.ai";
 /// when it ended, children between the two of their parent, and completes the trace or has it fail.
 ///
 /// A trace is told of when it has ended, or when it runs for more than a second. Spans have our ids, so that one which is
-/// sent again is the same one. Session and user are tags, `session:..` and `user:..`; scores and metrics that were given
+/// sent again is the same one. A process that is killed leaves the rest of its traces to the next one. Session and user are tags, `session:..` and `user:..`; scores and metrics that were given
 /// before the trace ended are in its summary, later ones have no place.
 ///
 /// ```
@@ -50,6 +50,9 @@ pub struct TraciumSettings {
     /// Where requests wait while the platform is away: at most 256 MiB, for a week. `None` keeps nothing on disk: after
     /// about a minute they are lost, and counted.
     pub spool: Option<PathBuf>,
+    /// Where the journal lies meanwhile, so that a process which is killed loses nothing: what it left there, the next one
+    /// sends. Not without a `spool`. `None` keeps it in plain memory.
+    pub journal: Option<PathBuf>,
 }
 
 /// Variables of its client without effect.
@@ -71,6 +74,7 @@ impl TraciumSettings {
             tenant: None,
             timeout: Duration::from_secs(10),
             spool: None,
+            journal: None,
         }
     }
 
@@ -96,12 +100,11 @@ impl TraciumSettings {
         Some(settings)
     }
 
-    /// The same with a place on disk below `directory`: one of its own for each address and key, so that what was meant for
-    /// one is never sent to another.
+    /// The same with places on disk in the data directory `directory`: for what waits, one of its own for each address and
+    /// key, so that what was meant for one is never sent to another, and one for the journal.
     pub fn keep_below(mut self, directory: &Path) -> Self {
-        let tenant = self.tenant.as_deref().unwrap_or_default();
-        let receiver = [&*self.url, &*self.api_key, tenant];
-        self.spool = Some(super::stepwise::spool_below(directory, "tracium", &receiver));
+        self.spool = Some(directory.join("spool").join(self.receiver()));
+        self.journal = Some(directory.join("journal"));
         self
     }
 }
@@ -119,9 +122,19 @@ impl Platform for TraciumSettings {
             gzip: false,
             spool: self.spool.clone().map(SpoolSettings::new),
             left: None,
+            receipts: None,
             lookup: None,
             page: None,
         }
+    }
+
+    fn receiver(&self) -> String {
+        let tenant = self.tenant.as_deref().unwrap_or_default();
+        super::stepwise::receiver(Self::NAME, &[&self.url, &self.api_key, tenant])
+    }
+
+    fn journal(&self) -> Option<&Path> {
+        self.spool.as_ref().and(self.journal.as_deref())
     }
 
     fn address(&self) -> &str {

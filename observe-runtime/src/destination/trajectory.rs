@@ -23,7 +23,8 @@ const ADDRESS: &str = "http://api.trajectoryevals.com";
 /// Sends traces to Trajectory: each when it begins, without spans, and again, whole, when it has ended; a short one only
 /// then at once after the other.
 ///
-/// A trace is told of when it has ended, or when it runs for more than a second; until it ends its spans are held. The
+/// A trace is told of when it has ended, or when it runs for more than a second; until it ends its spans are held, and those
+/// of a process that is killed are told by the next one. The
 /// session is its conversation. Scores and metrics that were given before it ended are in its metadata, later ones have no
 /// place. Unlike its own client's, no key is checked beforehand, and spans are sent by themselves only if they end after their
 /// trace.
@@ -50,6 +51,9 @@ pub struct TrajectorySettings {
     /// Where requests wait while the platform is away: at most 256 MiB, for a week. `None` keeps nothing on disk: after
     /// about a minute they are lost, and counted.
     pub spool: Option<PathBuf>,
+    /// Where the journal lies meanwhile, so that a process which is killed loses nothing: what it left there, the next one
+    /// sends. Not without a `spool`. `None` keeps it in plain memory.
+    pub journal: Option<PathBuf>,
 }
 
 /// Variables of its client without effect.
@@ -69,6 +73,7 @@ impl TrajectorySettings {
             url: ADDRESS.to_owned(),
             timeout: Duration::from_secs(90),
             spool: None,
+            journal: None,
         }
     }
 
@@ -102,11 +107,11 @@ impl TrajectorySettings {
         Some(settings)
     }
 
-    /// The same with a place on disk below `directory`: one of its own for each address and key, so that what was meant for
-    /// one is never sent to another.
+    /// The same with places on disk in the data directory `directory`: for what waits, one of its own for each address and
+    /// key, so that what was meant for one is never sent to another, and one for the journal.
     pub fn keep_below(mut self, directory: &Path) -> Self {
-        let receiver = [&*self.url, &*self.api_key, &*self.organization];
-        self.spool = Some(super::stepwise::spool_below(directory, "trajectory", &receiver));
+        self.spool = Some(directory.join("spool").join(self.receiver()));
+        self.journal = Some(directory.join("journal"));
         self
     }
 
@@ -143,9 +148,18 @@ impl Platform for TrajectorySettings {
             gzip: false,
             spool: self.spool.clone().map(SpoolSettings::new),
             left: None,
+            receipts: None,
             lookup: None,
             page: None,
         }
+    }
+
+    fn receiver(&self) -> String {
+        super::stepwise::receiver(Self::NAME, &[&self.url, &self.api_key, &self.organization])
+    }
+
+    fn journal(&self) -> Option<&Path> {
+        self.spool.as_ref().and(self.journal.as_deref())
     }
 
     fn address(&self) -> &str {

@@ -29,6 +29,11 @@ impl Directory {
         self.home.path()
     }
 
+    /// The file that stands for the destination `name`.
+    pub(crate) fn owed(&self, name: &str) -> PathBuf {
+        self.home.owed(name)
+    }
+
     /// The path of the next file.
     pub(crate) fn next(&mut self) -> PathBuf {
         self.files += 1;

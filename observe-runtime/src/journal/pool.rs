@@ -5,7 +5,7 @@
 use std::{
     collections::VecDeque,
     io,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -329,6 +329,14 @@ pub(crate) fn keep_in(root: &Path, owed: &[String]) -> bool {
     pool.problem = made.as_ref().err().map(|error| unkept(root, error));
     pool.directory = made.ok();
     pool.directory.is_some()
+}
+
+/// The file that stands for the destination `name` beside this process's journal, if that is kept in files below `root`.
+#[allow(dead_code, reason = "not every build has a destination that writes there")]
+pub(crate) fn owed(root: &Path, name: &str) -> Option<PathBuf> {
+    let pool = pool();
+    let directory = pool.directory.as_ref().filter(|d| d.path().parent() == Some(root));
+    directory.map(|directory| directory.owed(name))
 }
 
 /// Why the journal is not kept in files although it should be; once.

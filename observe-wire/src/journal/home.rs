@@ -2,19 +2,21 @@
 
 use std::{
     fs::{self, File, TryLockError},
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use observe_model::{Details, Json, Record, Resource, Span};
+use observe_model::{Details, Json, Record, Resource, Span, TraceId};
 use serde_json::Value;
 
 use super::{
     Found, Recovered,
     chunk::{self, HEADER},
+    receipts::{self, Receipts},
     recover,
 };
+use crate::platform::Key;
 
 /// Name of the locked file in a process's directory.
 const LOCK: &str = "lock";
@@ -68,6 +70,12 @@ impl Home {
         self.path.join(format!("{number:06}.{ENDING}"))
     }
 
+    /// The file that stands for the destination `name`, which may note there what it has got:
+    /// [`ReceiptFile`](receipts::ReceiptFile).
+    pub fn owed(&self, name: &str) -> PathBuf {
+        owed_to(&self.path, name)
+    }
+
     /// Removes the directory with everything in it. What cannot be removed is left to the next [`recover_dead`].
     pub fn remove(self) {
         let _ = fs::remove_dir_all(&self.path);
@@ -103,6 +111,47 @@ pub struct Batch {
     pub records: Vec<Record>,
 }
 
+/// What a process that is gone left: nobody else reads it for the same destination meanwhile.
+#[derive(Debug)]
+pub struct Dead<'a> {
+    files: Vec<Vec<u8>>,
+    receipts: Receipts,
+    /// The file that stands for the destination; none if the journal is not owed to it.
+    owed: Option<&'a File>,
+    damage: Option<String>,
+}
+
+impl Dead<'_> {
+    /// Gives everything in it to `write`, but for what every destination has.
+    ///
+    /// # Errors
+    /// What `write` said. What cannot be read is an error of [`each_dead`].
+    pub fn read(
+        &mut self,
+        mut write: impl FnMut(&Resource, Batch) -> io::Result<()>,
+    ) -> io::Result<Recovered> {
+        let (recovered, damage) = write_all(&self.files, &mut write)?;
+        self.damage = damage;
+        Ok(recovered)
+    }
+
+    /// What of it the destination noted that it has got.
+    pub fn receipts(&self) -> &Receipts {
+        &self.receipts
+    }
+
+    /// Notes one thing more: whoever reads this, should it be killed, needs not do it again.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn note(&mut self, trace: TraceId, key: Key) -> io::Result<()> {
+        match self.owed {
+            Some(mut owed) => owed.write_all(&receipts::post(trace, key)),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Recovers the journals below `root` whose processes are gone and that are owed to the destination `name`, or to nobody in
 /// particular: gives what they hold to `write`, process by process, and removes a journal once every destination has all of
 /// it. Several may do this at once: nobody reads for a destination what another one is reading for it.
@@ -113,9 +162,9 @@ pub struct Batch {
 pub fn recover_dead(
     root: &Path,
     name: &str,
-    write: impl FnMut(&Resource, Batch) -> io::Result<()>,
+    mut write: impl FnMut(&Resource, Batch) -> io::Result<()>,
 ) -> io::Result<Recovered> {
-    recover_each(root, name, false, write)
+    recover_each(root, name, false, |dead| dead.read(&mut write))
 }
 
 /// [`recover_dead`], and what is owed to other destinations alone is given too; it stays for those.
@@ -125,16 +174,29 @@ pub fn recover_dead(
 pub fn recover_all_dead(
     root: &Path,
     name: &str,
-    write: impl FnMut(&Resource, Batch) -> io::Result<()>,
+    mut write: impl FnMut(&Resource, Batch) -> io::Result<()>,
 ) -> io::Result<Recovered> {
-    recover_each(root, name, true, write)
+    recover_each(root, name, true, |dead| dead.read(&mut write))
+}
+
+/// [`recover_dead`] where a process is to be looked at as a whole: `recover` gives what it made of each. A journal is taken
+/// to have been recovered when that succeeds.
+///
+/// # Errors
+/// As [`recover_dead`].
+pub fn each_dead(
+    root: &Path,
+    name: &str,
+    recover: impl FnMut(&mut Dead<'_>) -> io::Result<Recovered>,
+) -> io::Result<Recovered> {
+    recover_each(root, name, false, recover)
 }
 
 fn recover_each(
     root: &Path,
     name: &str,
     all: bool,
-    mut write: impl FnMut(&Resource, Batch) -> io::Result<()>,
+    mut recover: impl FnMut(&mut Dead<'_>) -> io::Result<Recovered>,
 ) -> io::Result<Recovered> {
     let mut sum = Recovered::default();
     let mut first_error = None;
@@ -146,7 +208,7 @@ fn recover_each(
     for entry in entries.flatten().filter(|e| e.path().extension().is_none_or(|ending| ending != DAMAGED)) {
         let path = entry.path();
         let recovered = match Claim::take(&path, name, all) {
-            Ok(Some(claim)) => recover_one(&path, claim, &mut write),
+            Ok(Some(claim)) => recover_one(&path, claim, &mut recover),
             Ok(None) => continue,
             Err(error) => Err(error),
         };
@@ -179,11 +241,14 @@ const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of one process's files that are read: twice what the runtime's bounds allow it.
 const LIMIT: u64 = 512 * 1024 * 1024;
 
+/// Bytes of a destination's file that are read.
+const LARGEST_OWED: u64 = 64 * 1024 * 1024;
+
 /// The right to read a dead process's journal for a destination.
 struct Claim {
-    /// The file that stands for the destination; none if the journal is not owed to it.
-    owed: Option<PathBuf>,
-    _locks: [Option<File>; 2],
+    _lock: File,
+    /// The file that stands for the destination, locked; none if the journal is not owed to it.
+    owed: Option<(PathBuf, File)>,
 }
 
 impl Claim {
@@ -203,15 +268,25 @@ impl Claim {
             return Ok(None);
         }
         if is_nobodys || (all && !owed.exists()) {
-            return Ok(Some(Self { owed: None, _locks: [Some(lock), None] }));
+            return Ok(Some(Self { _lock: lock, owed: None }));
         }
-        let Ok(mine) = File::options().write(true).open(&owed) else { return Ok(None) };
+        let Ok(mine) = File::options().read(true).write(true).open(&owed) else { return Ok(None) };
         // Opened just before another process, which had it locked, removed it.
         if !is_free(mine.try_lock())? || !owed.exists() {
             return Ok(None);
         }
-        Ok(Some(Self { owed: Some(owed), _locks: [Some(lock), Some(mine)] }))
+        Ok(Some(Self { _lock: lock, owed: Some((owed, mine)) }))
     }
+}
+
+/// What a destination noted in its file, which is written on behind that.
+fn read_receipts(mut file: &File) -> io::Result<Receipts> {
+    let mut bytes = Vec::new();
+    file.take(LARGEST_OWED).read_to_end(&mut bytes)?;
+    let (receipts, len) = Receipts::read(&bytes);
+    file.set_len(len as u64)?;
+    file.seek(SeekFrom::End(0))?;
+    Ok(receipts)
 }
 
 fn is_free(locked: Result<(), TryLockError>) -> io::Result<bool> {
@@ -225,13 +300,20 @@ fn is_free(locked: Result<(), TryLockError>) -> io::Result<bool> {
 fn recover_one(
     path: &Path,
     claim: Claim,
-    write: &mut impl FnMut(&Resource, Batch) -> io::Result<()>,
+    recover: &mut impl FnMut(&mut Dead<'_>) -> io::Result<Recovered>,
 ) -> io::Result<Recovered> {
     let recovered = match read_files(path)? {
-        Some(files) => write_all(&files, write)?,
+        Some(files) => {
+            let owed = claim.owed.as_ref().map(|(_, file)| file);
+            let receipts = owed.map(read_receipts).transpose()?.unwrap_or_default();
+            let mut dead = Dead { files, receipts, owed, damage: None };
+            let recovered = recover(&mut dead)?;
+            dead.damage.map_or(Ok(recovered), Err)
+        }
         None => Err(format!("its files are larger than {LIMIT} bytes, which no process writes")),
     };
-    if let Some(owed) = &claim.owed {
+    // Locked until it is gone.
+    if let Some((owed, _)) = &claim.owed {
         fs::remove_file(owed)?;
     }
     // The last one to have it clears up.
@@ -296,12 +378,11 @@ fn read_file(mut file: &File, len: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Gives everything in `files` to `write`. The inner error says what is wrong with the files, the outer one what `write`
-/// said.
+/// Gives everything in `files` to `write`, and says what is wrong with them, if anything is. The error is that of `write`.
 fn write_all(
     files: &[Vec<u8>],
     write: &mut impl FnMut(&Resource, Batch) -> io::Result<()>,
-) -> io::Result<Result<Recovered, String>> {
+) -> io::Result<(Recovered, Option<String>)> {
     let files: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
     let (mut batch, mut bytes, mut process, mut written) = (Batch::default(), 0, Resource::default(), Ok(()));
     let recovered = recover(&files, |resource, found| {
@@ -331,11 +412,15 @@ fn write_all(
         write(&process, batch)?;
     }
     Ok(match recovered {
-        Ok(recovered) if recovered.damaged == 0 => Ok(recovered),
-        Ok(Recovered { damaged, spans, .. }) => {
-            Err(format!("{damaged} bytes are damaged; the {spans} spans in the others were recovered"))
+        Ok(recovered) if recovered.damaged == 0 => (recovered, None),
+        Ok(recovered) => {
+            let Recovered { damaged, spans, .. } = recovered;
+            (
+                recovered,
+                Some(format!("{damaged} bytes are damaged; the {spans} spans in the others were recovered")),
+            )
         }
-        Err(error) => Err(error.to_string()),
+        Err(error) => (Recovered::default(), Some(error.to_string())),
     })
 }
 

@@ -12,9 +12,10 @@ mod home;
 pub mod lenient;
 pub mod notes;
 mod plain;
+pub mod receipts;
 mod recover;
 pub mod render;
 
-pub use home::{Batch, Home, any_below, recover_all_dead, recover_dead};
+pub use home::{Batch, Dead, Home, any_below, each_dead, recover_all_dead, recover_dead};
 pub use plain::{Plain, RawStart};
 pub use recover::{Found, RecoverError, Recovered, recover};

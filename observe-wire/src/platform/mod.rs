@@ -6,11 +6,14 @@
 //! which field travels where, and what is not carried.
 
 pub mod artanis;
+mod key;
 pub mod tracium;
 pub mod trajectory;
 
 use observe_model::{Json, Level, Record, Span, Timestamp};
 use serde::de::DeserializeOwned;
+
+pub use key::Key;
 
 /// A request of a platform's own: JSON that is posted to a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub struct Post {
     pub body: Vec<u8>,
     /// Spans and records that have arrived with this one and those before it. 0 for one that only prepares others.
     pub spans: u64,
+    /// What tells it from the others of its trace.
+    pub key: Key,
 }
 
 /// Writes one trace, whose first span it was made with.

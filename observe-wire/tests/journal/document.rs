@@ -7,6 +7,7 @@ use observe_wire::journal::{
     entry::{
         ALIGN, Ending, Entry, Field, HEADER as ENTRY_HEADER, Kind, LOST, PAYLOAD, RAW, RAW_STRING, Start,
     },
+    receipts::{NAME, POST},
 };
 
 fn document() -> String {
@@ -74,6 +75,12 @@ fn the_kinds_are_the_documents() {
 fn the_flags_are_the_documents() {
     let expected = [(RAW, "RAW"), (PAYLOAD, "PAYLOAD"), (LOST, "LOST")];
     assert_eq!(bytes("| Flag | Bit |"), expected.map(|(bit, name)| (bit, name.to_owned())).into());
+}
+
+#[test]
+fn the_records_of_what_was_told_are_the_documents() {
+    let expected = [(POST, "POST"), (NAME, "NAME")];
+    assert_eq!(bytes("| Record | Byte |"), expected.map(|(byte, name)| (byte, name.to_owned())).into());
 }
 
 #[test]

@@ -73,7 +73,9 @@ impl<T: Transport> Post<T> {
         let name = parcel.order.and_then(|order| Some((order.trace, order.name_in(&answer.body)?)));
         if let Some((trace, name)) = &name {
             self.lanes.set_name(*trace, Arc::clone(name));
+            self.note_with(|receipts| receipts.note_name(*trace, name));
         }
+        self.note(&parcel);
         match (file, &mut self.spool) {
             (Some(file), Some(spool)) => {
                 // Before this one is removed: a process that dies in between asks for the name once more.
@@ -139,6 +141,7 @@ impl<T: Transport> Post<T> {
             }
         }
         self.say(&error);
+        self.note(&parcel);
         parcel.settle(|tally| lose(tally, parcel.spans, error));
         if file.is_none() {
             self.go_on(&parcel);

@@ -7,6 +7,8 @@ use std::{
 
 use observe_model::{Record, Resource, TraceId};
 
+use crate::destination::Hold;
+
 /// A record in a platform's words, and where behind the common address it goes; `None` if the platform has no place for it.
 type Put = fn(&Record, &Resource) -> Option<(String, Vec<u8>)>;
 
@@ -40,14 +42,17 @@ struct Held {
     /// Nothing of the trace was under way at the last look.
     was_at_rest: bool,
     since: Instant,
+    hold: Option<Hold>,
 }
 
 /// A request that is to be posted.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Request {
     pub(super) url: String,
     pub(super) body: Vec<u8>,
     pub(super) records: usize,
+    /// Of the first of them.
+    pub(super) hold: Option<Hold>,
 }
 
 impl Waiting {
@@ -55,13 +60,19 @@ impl Waiting {
         self.0.is_empty()
     }
 
-    pub(super) fn len(&self) -> u64 {
-        self.0.len() as u64
+    /// Takes a record about `trace` in the platform's words.
+    pub(super) fn put(
+        &mut self,
+        trace: Option<TraceId>,
+        (address, body): (String, Vec<u8>),
+        hold: Option<Hold>,
+    ) {
+        self.0.push(Held { address, body, trace, was_at_rest: false, since: Instant::now(), hold });
     }
 
-    /// Takes a record about `trace` in the platform's words.
-    pub(super) fn put(&mut self, trace: Option<TraceId>, (address, body): (String, Vec<u8>)) {
-        self.0.push(Held { address, body, trace, was_at_rest: false, since: Instant::now() });
+    /// Keeps nothing in the journal any more. Whether it did.
+    pub(super) fn let_go(&mut self) -> bool {
+        self.0.iter_mut().filter_map(|held| held.hold.take()).count() > 0
     }
 
     /// Of a trace that is not among the open ones twice in a row there is nothing more to come.
@@ -85,15 +96,19 @@ impl Waiting {
         };
         let mut requests: Vec<Request> = Vec::new();
         let (before, behind) = records.around;
-        for Held { address, body, .. } in self.0.extract_if(.., is_ready) {
+        for Held { address, body, hold, .. } in self.0.extract_if(.., is_ready) {
             let url = format!("{}{address}", records.base);
             match requests.iter_mut().rfind(|request| request.url == url) {
                 Some(request) if request.records < records.most => {
                     request.body.push(b',');
                     request.body.extend_from_slice(&body);
                     request.records += 1;
+                    Hold::join(&mut request.hold, hold);
                 }
-                _ => requests.push(Request { url, body: [before.as_bytes(), &body].concat(), records: 1 }),
+                _ => {
+                    let body = [before.as_bytes(), &body].concat();
+                    requests.push(Request { url, body, records: 1, hold });
+                }
             }
         }
         requests.iter_mut().for_each(|request| request.body.extend_from_slice(behind.as_bytes()));
@@ -117,7 +132,7 @@ mod tests {
     fn those_of_one_address_go_together_as_many_as_may() {
         let mut waiting = Waiting::default();
         for (address, body) in [("/a", "1"), ("/b", "2"), ("/a", "3"), ("/a", "4")] {
-            waiting.put(None, (address.to_owned(), body.into()));
+            waiting.put(None, (address.to_owned(), body.into()), None);
         }
         let requests = waiting.take(&records(2, Duration::MAX), false);
         assert_eq!(texts(&requests), [("http://x/a", "[1,3]"), ("http://x/b", "[2]"), ("http://x/a", "[4]")]);
@@ -129,14 +144,14 @@ mod tests {
     fn one_waits_until_its_trace_has_ended_or_for_as_long_as_the_platform_needs() {
         let (trace, other) = (TraceId::from_seed("a"), TraceId::from_seed("b"));
         let mut waiting = Waiting::default();
-        let put = |waiting: &mut Waiting| waiting.put(Some(trace), (String::new(), b"1".into()));
+        let put = |waiting: &mut Waiting| waiting.put(Some(trace), (String::new(), b"1".into()), None);
         let patient = records(9, Duration::MAX);
         put(&mut waiting);
         let open = HashSet::from([trace, other]);
         let at_rest = HashSet::from([other]);
         for look in [&open, &at_rest, &open, &at_rest] {
             waiting.settle(look);
-            assert_eq!(waiting.take(&patient, false), []);
+            assert!(waiting.take(&patient, false).is_empty());
         }
         waiting.settle(&at_rest);
         assert_eq!(waiting.take(&patient, false).len(), 1);
@@ -150,7 +165,7 @@ mod tests {
     fn no_more_than_so_many_wait() {
         let mut waiting = Waiting::default();
         for n in 0..=HELD {
-            waiting.put(Some(TraceId::from_seed("a")), (String::new(), n.to_string().into()));
+            waiting.put(Some(TraceId::from_seed("a")), (String::new(), n.to_string().into()), None);
         }
         assert_eq!(texts(&waiting.take(&records(9, Duration::MAX), false)), [("http://x", "[0]")]);
         assert_eq!(waiting.0.len(), HELD);

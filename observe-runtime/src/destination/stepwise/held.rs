@@ -6,12 +6,13 @@ use std::{
 };
 
 use observe_model::{Record, Resource, Span, SpanId, Status, TraceId};
-use observe_wire::platform::{Post, Writer};
+use observe_wire::platform::{Key, Post, Writer};
 
 use super::Platform;
+use crate::destination::Hold;
 
 /// Why a span that never ended says that it did not.
-const INTERRUPTED: &str = "the process ended before it did";
+pub(super) const INTERRUPTED: &str = "the process ended before it did";
 
 /// Bytes that a span occupies, about.
 pub(super) fn size(span: &Span<'_>) -> usize {
@@ -26,14 +27,44 @@ pub(super) fn size(span: &Span<'_>) -> usize {
         + texts.into_iter().flatten().map(|text| text.len()).sum::<usize>()
 }
 
+/// A post that is to be made.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) post: Post,
+    /// What is noted when it needs no telling any more.
+    pub(super) keys: Vec<Key>,
+    /// Of what it tells.
+    pub(super) hold: Option<Hold>,
+}
+
+impl Step {
+    pub(super) fn of(post: Post) -> Self {
+        Self { keys: vec![post.key], post, hold: None }
+    }
+
+    /// Lets the last of `steps` hold what they tell; where there is none, `or` does.
+    fn hold(steps: &mut [Self], hold: Option<Hold>, or: &mut Option<Hold>) {
+        Hold::join(steps.last_mut().map_or(or, |step| &mut step.hold), hold);
+    }
+}
+
+/// What is known of a span.
+#[derive(Debug)]
+struct Known {
+    span: Span<'static>,
+    bytes: usize,
+    /// None while it runs: it is in the journal for as long.
+    hold: Option<Hold>,
+}
+
 /// A trace that has not ended.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    /// Spans that were not told to their end, as they are known now, with their size; the first span among them.
-    spans: HashMap<SpanId, (Span<'static>, usize)>,
+    /// Spans that were not told to their end; the first span among them.
+    spans: HashMap<SpanId, Known>,
     bytes: usize,
     /// Scores and metrics that wait for the trace to be told.
-    records: Vec<Record>,
+    records: Vec<(Record, Option<Hold>)>,
     told: Option<Told>,
     /// Something came since it was told.
     has_news: bool,
@@ -56,6 +87,9 @@ struct Told {
     /// Its writer has what was told, until the end.
     holds: bool,
     writer: Box<dyn Writer>,
+    /// Of what is told at the end; the spans among it.
+    hold: Option<Hold>,
+    at_end: Vec<SpanId>,
     /// Spans that began and have not ended.
     started: HashSet<SpanId>,
 }
@@ -69,20 +103,42 @@ impl Held {
         self.spans.contains_key(&span)
     }
 
-    pub(super) fn take(&mut self, span: Span<'static>) {
+    /// `hold` keeps it in the journal until it is told.
+    pub(super) fn take(&mut self, span: Span<'static>, mut hold: Option<Hold>) {
         self.has_news = true;
         self.quiet = false;
         self.is_long |= span.status == Status::Running;
         let bytes = size(&span);
         self.bytes += bytes;
-        if let Some((_, before)) = self.spans.insert(span.span_id, (span, bytes)) {
-            self.bytes -= before;
+        if let Some(before) = self.spans.remove(&span.span_id) {
+            self.bytes -= before.bytes;
+            Hold::join(&mut hold, before.hold);
         }
+        self.spans.insert(span.span_id, Known { span, bytes, hold });
     }
 
-    pub(super) fn record(&mut self, record: Record) {
+    pub(super) fn record(&mut self, record: Record, hold: Option<Hold>) {
         self.has_news = true;
-        self.records.push(record);
+        self.quiet = false;
+        self.records.push((record, hold));
+    }
+
+    /// The scores and metrics of a trace that cannot be told.
+    pub(super) fn take_records(&mut self) -> Vec<(Record, Option<Hold>)> {
+        mem::take(&mut self.records)
+    }
+
+    /// Leaves the spans that are to be told.
+    pub(super) fn retain(&mut self, is_untold: impl Fn(SpanId) -> bool) {
+        self.spans.retain(|id, _| is_untold(*id));
+    }
+
+    /// Keeps nothing in the journal any more. Whether it did.
+    pub(super) fn let_go(&mut self) -> bool {
+        let of_spans = self.spans.values_mut().map(|known| known.hold.take());
+        let of_records = self.records.iter_mut().map(|(_, hold)| hold.take());
+        let of_end = self.told.iter_mut().map(|told| told.hold.take());
+        of_spans.chain(of_records).chain(of_end).flatten().count() > 0
     }
 
     /// Whether there is something to tell although the trace goes on.
@@ -116,30 +172,42 @@ impl Held {
         goes_on: bool,
         platform: &P,
         resource: &Resource,
-    ) -> Option<(TraceId, Vec<Post>)> {
+    ) -> Option<(TraceId, Vec<Step>)> {
         if ends {
             self.end_all();
         }
-        let (mut told, mut posts) = match self.told.take() {
+        let (mut told, mut steps) = match self.told.take() {
             Some(told) => (told, Vec::new()),
             None => self.begin(trace, ends, goes_on, platform, resource)?,
         };
-        for record in mem::take(&mut self.records) {
-            posts.extend(told.writer.record(&record));
+        for (record, hold) in mem::take(&mut self.records) {
+            let mut step: Vec<_> = told.writer.record(&record).map(Step::of).into_iter().collect();
+            Step::hold(&mut step, hold, &mut told.hold);
+            steps.extend(step);
         }
-        self.walk(&mut told, &mut posts);
-        if ends && let Some((root, _)) = told.root.and_then(|root| self.spans.get(&root)) {
-            posts.extend(told.writer.finish(&stamped(root, resource)));
+        self.walk(&mut told, &mut steps);
+        if ends && let Some(root) = told.root.and_then(|root| self.spans.get_mut(&root)) {
+            let mut last: Vec<_> =
+                told.writer.finish(&stamped(&root.span, resource)).into_iter().map(Step::of).collect();
+            Hold::join(&mut told.hold, root.hold.take());
+            Step::hold(&mut last, told.hold.take(), &mut None);
+            if let Some(step) = last.last_mut() {
+                // Before the post's own: killed in between, that post alone is made again.
+                let spans = mem::take(&mut told.at_end).into_iter().chain([root.span.span_id]);
+                step.keys = spans.map(Key::span).chain([step.post.key]).collect();
+            }
+            steps.extend(last);
         }
         self.has_news = false;
         let id = told.id;
         self.told = Some(told);
-        Some((id, posts))
+        Some((id, steps))
     }
 
     /// What still runs never ended, as far as will be known.
     fn end_all(&mut self) {
-        for (span, _) in self.spans.values_mut().filter(|(span, _)| span.status == Status::Running) {
+        let spans = self.spans.values_mut().map(|known| &mut known.span);
+        for span in spans.filter(|span| span.status == Status::Running) {
             span.status = Status::Interrupted;
             span.status_message.get_or_insert(INTERRUPTED.into());
         }
@@ -152,7 +220,7 @@ impl Held {
         goes_on: bool,
         platform: &P,
         resource: &Resource,
-    ) -> Option<(Told, Vec<Post>)> {
+    ) -> Option<(Told, Vec<Step>)> {
         let root = self.first(ends)?;
         let is_whole = root.parent_id.is_none();
         // A part of another service's trace is a trace of its own, lest one overwrite the other. When the process is cut off,
@@ -171,13 +239,26 @@ impl Held {
         };
         let holds = P::HOLDS && !goes_on;
         let is_whole = is_whole && !goes_on;
-        Some((Told { id, root, is_whole, holds, writer, started: HashSet::new() }, posts))
+        let posts = posts.into_iter().map(Step::of).collect();
+        Some((
+            Told {
+                id,
+                root,
+                is_whole,
+                holds,
+                writer,
+                hold: None,
+                at_end: Vec::new(),
+                started: HashSet::new(),
+            },
+            posts,
+        ))
     }
 
     /// The trace's first span, as far as it is known: the one without a parent, else the earliest without one here. While the
     /// trace goes on only a span that runs can be that: another one's parent would run, and be known.
     fn first(&self, ends: bool) -> Option<&Span<'static>> {
-        let spans = || self.spans.values().map(|(span, _)| span);
+        let spans = || self.spans.values().map(|known| &known.span);
         let is_top = |span: &&Span<'_>| span.parent_id.is_none_or(|parent| !self.knows(parent));
         let may_be = |span: &&Span<'_>| ends || span.status == Status::Running;
         spans()
@@ -186,9 +267,9 @@ impl Held {
     }
 
     /// Tells every span that began or ended, its children in between. What was told to its end is let go of.
-    fn walk(&mut self, told: &mut Told, posts: &mut Vec<Post>) {
+    fn walk(&mut self, told: &mut Told, steps: &mut Vec<Step>) {
         let mut below: HashMap<Option<SpanId>, Vec<(&Span<'_>, SpanId)>> = HashMap::new();
-        for (span, _) in self.spans.values() {
+        for Known { span, .. } in self.spans.values() {
             let parent = span.parent_id.filter(|parent| self.spans.contains_key(parent));
             below.entry(parent).or_default().push((span, span.span_id));
         }
@@ -198,29 +279,33 @@ impl Held {
             .for_each(|spans| spans.sort_by_key(|(span, id)| std::cmp::Reverse((span.start, *id))));
         let mut stack: Vec<_> = below.remove(&None).unwrap_or_default();
         let (mut path, mut ended) = (Vec::new(), Vec::new());
-        let mut leave = |span: &Span<'_>, told: &mut Told, posts: &mut Vec<Post>| {
+        let mut leave = |span: &Span<'_>, told: &mut Told, steps: &mut Vec<Step>| {
             if told.root != Some(span.span_id) && span.status != Status::Running {
-                posts.extend(told.writer.end(span));
+                let before = steps.len();
+                steps.extend(told.writer.end(span).into_iter().map(Step::of));
                 told.started.remove(&span.span_id);
-                ended.push(span.span_id);
+                ended.push((span.span_id, before..steps.len()));
             }
         };
         while let Some((span, id)) = stack.pop() {
             while let Some(above) = path.pop_if(|above: &mut &Span<'_>| Some(above.span_id) != span.parent_id)
             {
-                leave(above, told, posts);
+                leave(above, told, steps);
             }
             if told.root != Some(id) && told.started.insert(id) {
-                posts.extend(told.writer.start(span));
+                steps.extend(told.writer.start(span).into_iter().map(Step::of));
             }
             path.push(span);
             stack.extend(below.remove(&Some(id)).unwrap_or_default());
         }
-        path.into_iter().rev().for_each(|span| leave(span, told, posts));
-        for id in ended {
-            if let Some((_, bytes)) = self.spans.remove(&id)
-                && !told.holds
-            {
+        path.into_iter().rev().for_each(|span| leave(span, told, steps));
+        for (id, its) in ended {
+            let Some(Known { bytes, hold, .. }) = self.spans.remove(&id) else { continue };
+            if its.is_empty() {
+                told.at_end.push(id);
+            }
+            Step::hold(steps.get_mut(its).unwrap_or_default(), hold, &mut told.hold);
+            if !told.holds {
                 self.bytes -= bytes;
             }
         }

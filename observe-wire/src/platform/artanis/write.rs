@@ -13,7 +13,7 @@ use super::{
     At, COST, ENVIRONMENT, FEEDBACK, FEEDBACK_NAME, Failed, Feedback, Kind, LEVEL, MODEL, OBSERVATIONS,
     Observation, PUBLIC, Phase, RELEASE, Step, TAGS, TRACES, TYPE, TraceBody, USAGE, USER, VERSION, id_of,
 };
-use crate::platform::{Post, Writer, json_of, trace_name};
+use crate::platform::{Key, Post, Writer, json_of, trace_name};
 
 impl Step {
     fn of(span: &Span<'_>, root: SpanId) -> Self {
@@ -99,7 +99,11 @@ impl TraceWriter {
             group_id: root.attributes.session.clone().filter(|session| !session.is_empty()),
             metadata: metadata(root),
         };
-        post(TRACES, &body, 0)
+        let (key, spans) = match status {
+            Phase::Running => (Key::BEGIN, 0),
+            Phase::Completed => (Key::END, 1),
+        };
+        post(TRACES, &body, spans, key)
     }
 
     /// The input, unless it was sent already.
@@ -110,16 +114,18 @@ impl TraceWriter {
             return None;
         }
         self.input = Some(input.clone());
-        Some(self.observation(Kind::Input, input, root.start, None, 0))
+        // Another one is another post.
+        let key = Key::of("input", input.as_str().as_bytes());
+        Some(self.observation(Kind::Input, input, root.start, None, key))
     }
 
-    fn state(&self, key: String, data: Json, at: Timestamp, spans: u64) -> Post {
-        self.observation(Kind::State, data, at, Some(key), spans)
+    fn state(&self, name: String, data: Json, at: Timestamp, key: Key) -> Post {
+        self.observation(Kind::State, data, at, Some(name), key)
     }
 
-    fn observation(&self, kind: Kind, data: Json, at: Timestamp, key: Option<String>, spans: u64) -> Post {
-        let body = Observation { trace_id: self.trace_id.clone(), kind, data, timestamp: At(at), key };
-        post(OBSERVATIONS, &body, spans)
+    fn observation(&self, kind: Kind, data: Json, at: Timestamp, name: Option<String>, key: Key) -> Post {
+        let body = Observation { trace_id: self.trace_id.clone(), kind, data, timestamp: At(at), key: name };
+        post(OBSERVATIONS, &body, 0, key)
     }
 }
 
@@ -135,7 +141,8 @@ impl Writer for TraceWriter {
     fn end(&mut self, span: &Span<'_>) -> Vec<Post> {
         let path = self.paths.remove(&span.span_id).unwrap_or_else(|| span.name.to_string());
         let at = span.end.unwrap_or(span.start);
-        vec![self.state(path, Json::of(&Step::of(span, self.root)), at, 1)]
+        let state = self.state(path, Json::of(&Step::of(span, self.root)), at, Key::span(span.span_id));
+        vec![Post { spans: 1, ..state }]
     }
 
     fn record(&mut self, record: &Record) -> Option<Post> {
@@ -147,15 +154,16 @@ impl Writer for TraceWriter {
     fn finish(&mut self, root: &Span<'_>) -> Vec<Post> {
         let end = root.end.unwrap_or(root.start);
         let mut posts: Vec<_> = self.input(root).into_iter().collect();
-        for State { name, value } in root.details.iter().flat_map(|details| &details.states) {
+        for (n, State { name, value }) in root.details.iter().flat_map(|d| &d.states).enumerate() {
             let at = if name == State::BEFORE { root.start } else { end };
-            posts.push(self.state(name.clone(), value.clone(), at, 0));
+            let key = Key::of("state", &(n as u64).to_le_bytes());
+            posts.push(self.state(name.clone(), value.clone(), at, key));
         }
         if let Some(rest) = Step::rest_of(root) {
-            posts.push(self.state(root.name.to_string(), Json::of(&rest), end, 0));
+            posts.push(self.state(root.name.to_string(), Json::of(&rest), end, Key::of("rest", &[])));
         }
-        posts.push(self.observation(Kind::Output, output(root), end, None, 0));
-        posts.push(Post { spans: 1, ..self.trace(root, Phase::Completed) });
+        posts.push(self.observation(Kind::Output, output(root), end, None, Key::of("output", &[])));
+        posts.push(self.trace(root, Phase::Completed));
         posts
     }
 }
@@ -166,20 +174,21 @@ pub fn record(id: TraceId, record: &Record) -> Post {
 }
 
 fn write_record(trace_id: String, record: &Record) -> Post {
-    let (key, data, at) = match record {
+    let key = Key::of_record(record);
+    let (name, data, at) = match record {
         Record::Score(score) => match rating(&score.value) {
-            Some(rating) => return post(FEEDBACK, &feedback(trace_id, rating, score), 1),
+            Some(rating) => return post(FEEDBACK, &feedback(trace_id, rating, score), 1, key),
             None => (format!("score:{}", score.name), Json::of(score), score.at),
         },
         Record::Metric(metric) => (metric.name.clone(), measured(metric), metric.at),
     };
     let kind = Kind::State;
-    post(OBSERVATIONS, &Observation { trace_id, kind, data, timestamp: At(at), key: Some(key) }, 1)
+    post(OBSERVATIONS, &Observation { trace_id, kind, data, timestamp: At(at), key: Some(name) }, 1, key)
 }
 
-fn post(path: &str, body: &impl Serialize, spans: u64) -> Post {
+fn post(path: &str, body: &impl Serialize, spans: u64, key: Key) -> Post {
     // These types have no key that is no text, which is all that could fail.
-    Post { path: path.to_owned(), body: serde_json::to_vec(body).unwrap_or_default(), spans }
+    Post { path: path.to_owned(), body: serde_json::to_vec(body).unwrap_or_default(), spans, key }
 }
 
 /// What Artanis takes for a rating; `None` for another value.

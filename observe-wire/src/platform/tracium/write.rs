@@ -12,7 +12,7 @@ use super::{
     CREATE, CreateBody, EndBody, LlmStep, SESSION, SpanBody, SpansBody, USER, status_name, type_name,
     value::{self, cut, value},
 };
-use crate::platform::{Post, Writer, to_micros, trace_name};
+use crate::platform::{Key, Post, Writer, to_micros, trace_name};
 
 /// What every trace says besides what was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -72,7 +72,7 @@ impl TraceWriter {
             version: text(&root.attributes.version, value::VERSION),
             tenant_id: writer.settings.tenant.clone(),
         };
-        let mut posts = vec![post(CREATE.to_owned(), &body, 0)];
+        let mut posts = vec![post(CREATE.to_owned(), &body, 0, Key::BEGIN)];
         if writer.shows_root {
             posts.push(writer.begin_span(root));
         }
@@ -99,7 +99,7 @@ impl TraceWriter {
             cache_creation_input_tokens: None,
             ..self.span(span, depth)
         };
-        self.post_span(body, 0)
+        self.post_span(body, 0, Key::of("start", &span.span_id.to_bytes()))
     }
 
     fn span(&self, span: &Span<'_>, depth: u32) -> SpanBody {
@@ -128,8 +128,8 @@ impl TraceWriter {
         }
     }
 
-    fn post_span(&self, span: SpanBody, spans: u64) -> Post {
-        post(format!("{CREATE}/{}/spans", self.trace), &SpansBody { spans: vec![span] }, spans)
+    fn post_span(&self, span: SpanBody, spans: u64, key: Key) -> Post {
+        post(format!("{CREATE}/{}/spans", self.trace), &SpansBody { spans: vec![span] }, spans, key)
     }
 
     /// What it came to, and what has no other place.
@@ -183,7 +183,7 @@ impl Writer for TraceWriter {
         if let Some(dollars) = span.cost.finite().total() {
             self.cost = Some(self.cost.unwrap_or_default() + dollars);
         }
-        vec![self.post_span(body, spans)]
+        vec![self.post_span(body, spans, Key::span(span.span_id))]
     }
 
     /// A part of the summary, which is posted when the trace ends.
@@ -217,14 +217,14 @@ impl Writer for TraceWriter {
             }
             status => ("fail", EndBody { error: Some(failure(root, status)), ..body }),
         };
-        posts.push(post(format!("{CREATE}/{}/{end}", self.trace), &body, 1));
+        posts.push(post(format!("{CREATE}/{}/{end}", self.trace), &body, 1, Key::END));
         posts
     }
 }
 
-fn post(path: String, body: &impl Serialize, spans: u64) -> Post {
+fn post(path: String, body: &impl Serialize, spans: u64, key: Key) -> Post {
     // These types have no key that is no text, which is all that could fail.
-    Post { path, body: serde_json::to_vec(body).unwrap_or_default(), spans }
+    Post { path, body: serde_json::to_vec(body).unwrap_or_default(), spans, key }
 }
 
 /// The trace's tags, with session and user, which have no field of their own, before them.

@@ -13,7 +13,7 @@ use super::{
     BATCH, BatchBody, COMPLETED, FIRST, Failed, LAST, METRICS, Measured, OWN, Own, REWARD, SCORES, SpanBody,
     TraceBody, UPSERT, Used, id_of, place_of, span_id_of, type_name,
 };
-use crate::platform::{Post, Writer, json_of, to_micros, trace_name};
+use crate::platform::{Key, Post, Writer, json_of, to_micros, trace_name};
 
 /// The offset of UTC, as Python writes it.
 const UTC: &str = "+00:00";
@@ -59,7 +59,7 @@ impl TraceWriter {
         let agent = (root.span_type == SpanType::Agent).then(|| root.name.to_string());
         writer.places.insert(root.span_id, Place { at: 0, depth: 0, agent });
         let body = TraceBody { duration: 0.0, update_id: FIRST, ..writer.trace(root) };
-        let post = post(UPSERT, &body, 0);
+        let post = post(UPSERT, &body, 0, Key::BEGIN);
         (writer, vec![post])
     }
 
@@ -177,7 +177,8 @@ impl Writer for TraceWriter {
     fn end(&mut self, span: &Span<'_>) -> Vec<Post> {
         if let Some(organization) = &self.late {
             let body = self.span(span, TraceAttributes::none());
-            return vec![post(BATCH, &BatchBody::of(body, span, organization), 1)];
+            let body = BatchBody::of(body, span, organization);
+            return vec![post(BATCH, &body, 1, Key::span(span.span_id))];
         }
         let at = self.places.get(&span.span_id).map(|place| place.at);
         if let Some(there) =
@@ -211,13 +212,13 @@ impl Writer for TraceWriter {
         body.trace_spans = spans.map(|span| self.span(span, &attributes)).collect();
         self.say_records(root, &mut body.metadata);
         let carried = 1 + self.spans.len() + self.scores.len() + self.metrics.len();
-        vec![post(UPSERT, &body, carried as u64)]
+        vec![post(UPSERT, &body, carried as u64, Key::END)]
     }
 }
 
-fn post(path: &str, body: &impl Serialize, spans: u64) -> Post {
+fn post(path: &str, body: &impl Serialize, spans: u64, key: Key) -> Post {
     // Their keys are texts, which is all that could fail.
-    Post { path: path.to_owned(), body: serde_json::to_vec(body).unwrap_or_default(), spans }
+    Post { path: path.to_owned(), body: serde_json::to_vec(body).unwrap_or_default(), spans, key }
 }
 
 fn seconds(span: &Span<'_>) -> Option<f64> {
