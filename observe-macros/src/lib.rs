@@ -120,6 +120,9 @@ use self::{container::Kind, function::Declared};
 ///   lifetime (`View<'_>`); where the impl asks it of a type (`T: 'static`), the argument must be skipped.
 /// - A value in a lock (`Mutex`, `RwLock`) that is `Serialize` is recorded by its type's name: its lock may be held. What a
 ///   `Serialize` of your own waits for, the call waits for: skip an argument whose lock the caller holds.
+/// - An annotated crate has `serde_json` in its graph of dependencies, whose `impl PartialEq<Value>` for numbers and texts the
+///   compiler then considers: `assert_eq!(numbers, vec![])`, where nothing else says of what the empty list is, needs
+///   `Vec::<usize>::new()`. That is so with any dependency that has `serde_json`.
 /// - A function that is `async`, `dyn` or `try` by name, as edition 2015 allows, is left as it is.
 ///
 /// With the feature `off` of `observe-ai` the attribute checks its arguments and leaves the function as it is.

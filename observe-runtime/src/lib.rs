@@ -58,8 +58,8 @@ pub use span::{SpanHandle, TraceHandle, current_span, current_span_id, current_t
 pub mod __private {
     pub use crate::{
         call::{
-            AsBoxed, AsFuture, AsIterator, AsStream, AsyncCall, InOption, InResult, Later, MaybeId, Now,
-            Place, Same, SyncCall, is_recording, once,
+            AsBoxed, AsFuture, AsIterator, AsStream, InOption, InResult, Later, MaybeId, Now, Place, Same,
+            is_recording, once, polled, sync,
         },
         capture::{Family, Redacted, argument, argument_tied, probe, problem, returned},
         report::{say, say_once},

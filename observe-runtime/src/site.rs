@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     cell::Cell,
     mem::ManuallyDrop,
+    panic::Location,
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
@@ -22,13 +23,18 @@ pub struct Site {
     pub(crate) name: &'static str,
     span_type: SpanType,
     level: Level,
-    function: &'static str,
-    file: &'static str,
-    line: u32,
+    /// The module, and the path in it with the colons before it.
+    function: [&'static str; 2],
+    /// Where it is, if that is known.
+    place: Option<&'static Location<'static>>,
     /// The names of the arguments that are captured, in order.
     arguments: &'static [&'static str],
     known: OnceLock<Known>,
 }
+
+/// Nothing is known yet: evaluated once, where each site would do it anew.
+#[expect(clippy::declare_interior_mutable_const, reason = "each site is to have its own")]
+const UNKNOWN: OnceLock<Known> = OnceLock::new();
 
 /// What is found out of a site when it is first reached.
 #[derive(Debug)]
@@ -100,17 +106,24 @@ fn sites() -> MutexGuard<'static, Vec<&'static Site>> {
 }
 
 impl Site {
-    /// A site whose span captures the arguments of these names. As little as can be: the compiler evaluates it for every
-    /// annotated function.
+    /// A site where this is called, whose span captures the arguments of these names. As little as can be: the compiler
+    /// evaluates it for every annotated function, and each macro in its arguments costs more than what it does here.
+    #[track_caller]
     pub const fn new(
         name: &'static str,
-        function: &'static str,
-        file: &'static str,
-        line: u32,
+        module: &'static str,
+        path: &'static str,
         arguments: &'static [&'static str],
     ) -> Self {
+        let place = Some(Location::caller());
+        let (span_type, level, function) = (SpanType::Span, Level::Default, [module, path]);
+        Self { name, span_type, level, function, place, arguments, known: UNKNOWN }
+    }
+
+    /// A site outside any function that is known.
+    pub(crate) const fn at(name: &'static str, place: Option<&'static Location<'static>>) -> Self {
         let (span_type, level) = (SpanType::Span, Level::Default);
-        Self { name, span_type, level, function, file, line, arguments, known: OnceLock::new() }
+        Self { name, span_type, level, function: [""; 2], place, arguments: &[], known: UNKNOWN }
     }
 
     /// Of another type than `Span`.
@@ -158,9 +171,9 @@ impl Site {
             name: Cow::Borrowed(self.name),
             span_type: self.span_type,
             level: self.level,
-            function: Cow::Borrowed(self.function),
-            file: Cow::Borrowed(self.file),
-            line: self.line,
+            function: Cow::Owned(self.function.concat()),
+            file: Cow::Borrowed(self.place.map_or("", Location::file)),
+            line: self.place.map_or(0, Location::line),
         };
         book::note(Kind::Site, u64::from(number), &note);
         let keys = self.arguments.iter().enumerate().map(|(n, name)| Key::new(n, name)).collect();

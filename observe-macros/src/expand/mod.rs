@@ -24,8 +24,8 @@ pub(crate) fn expand(args: &Args, function: &Function) -> TokenStream {
     let (krate, here) = (&args.krate, Span::mixed_site());
     let is_async = function.signature.asyncness.is_some();
     let call = match is_async {
-        true => quote!(#krate::__private::AsyncCall),
-        false => quote!(#krate::__private::SyncCall),
+        true => quote!(#krate::__private::polled),
+        false => quote!(#krate::__private::sync),
     };
     let mut extras = capture::extras(args, &call);
     if is_async && !extras.is_empty() {
@@ -133,9 +133,13 @@ fn run_async(args: &Args, function: &mut Function, call: &TokenStream) -> TokenS
     let later = Later::of(args, function).filter(|later| later.outlives || args.stream);
     let (before, first) = body::type_of(function, later.as_ref(), krate);
     let body = body::block(function, &first);
+    let body = match items.is_empty() {
+        true => quote_spanned!(here=> async move #body),
+        false => quote_spanned!(here=> { #items async move #body }),
+    };
     let run = quote_spanned! {here=>
         #before
-        let __observe_body = ::core::pin::pin!({ #items async move #body });
+        let __observe_body = ::core::pin::pin!(#body);
     };
     if let Returns::Never = function.returns() {
         return quote_spanned!(here=> #run #call::run(&mut __observe_call, __observe_body).await);
@@ -164,9 +168,8 @@ fn site(args: &Args, function: &Function) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         static __OBSERVE_SITE: #krate::__private::Site = #krate::__private::Site::new(
             #name,
-            ::core::concat!(::core::module_path!(), #path),
-            ::core::file!(),
-            ::core::line!(),
+            ::core::module_path!(),
+            #path,
             &[#names],
         )#(#span_type)*#(#level)*;
     }

@@ -120,15 +120,6 @@ impl<K, T: Defer<K>> Later<K, T> {
 }
 
 impl<K, T: Defer<K>, E> Later<InResult<K>, Result<T, E>> {
-    /// Tells the compiler what comes out, as the signature does.
-    #[inline]
-    pub fn observe_expecting<V>(self) -> Self
-    where
-        T: Defer<K, Value = V>,
-    {
-        self
-    }
-
     /// Lets the call go on, or fail.
     #[inline]
     pub fn observe_finish_result<C: Detach, U, O>(
@@ -151,35 +142,39 @@ impl<K, T: Defer<K>, E> Later<InResult<K>, Result<T, E>> {
     }
 }
 
-impl<K, T: Defer<K>> Later<InOption<K>, Option<T>> {
-    /// Tells the compiler what comes out, as the signature does.
-    #[inline]
-    pub fn observe_expecting<V>(self) -> Self
-    where
-        T: Defer<K, Value = V>,
-    {
-        self
-    }
+/// What comes out of the value of an `Ok`.
+impl<K, T: Defer<K>, E> Defer<InResult<K>> for Result<T, E> {
+    type Call = T::Call;
+    type Value = T::Value;
+}
 
-    /// Lets the call go on, if there is anything to come.
+/// What comes out of the value of a `Some`.
+impl<K, T: Defer<K>> Defer<InOption<K>> for Option<T> {
+    type Call = T::Call;
+    type Value = T::Value;
+}
+
+impl<K, T: DeferWith<K, O>, O> DeferWith<InOption<K>, O> for Option<T> {
+    type Deferred = Option<T::Deferred>;
+
     #[inline]
-    pub fn observe_finish<C: Detach, U, O>(self, call: &mut C, outcome: O) -> Option<T::Deferred>
-    where
-        O: Fn(&mut T::Call, T::Value) -> U,
-        T: DeferWith<K, O>,
-    {
-        let mut call = call.detach();
-        match self.value {
-            Some(value) => Some(value.defer(call, self.capture, outcome)),
+    fn defer(self, call: Going, capture: bool, outcome: O) -> Option<T::Deferred> {
+        match self {
+            Some(value) => Some(value.defer(call, capture, outcome)),
             None => {
-                if self.capture {
-                    call.returned(&capture::argument(&()));
-                } else {
-                    Call::returned_nothing(&mut call);
-                }
+                end_with_none(call, capture);
                 None
             }
         }
+    }
+}
+
+/// Nothing is to come.
+fn end_with_none(mut call: Going, capture: bool) {
+    if capture {
+        call.returned(&capture::argument(&()));
+    } else {
+        call.returned_nothing();
     }
 }
 

@@ -7,25 +7,28 @@
 
 mod boxed;
 mod deferred;
-mod future;
 mod going;
 mod items;
 mod iterator;
 mod later;
 mod place;
+pub mod polled;
 mod start;
 mod stream;
-mod sync;
+pub mod sync;
 
 pub use self::{
-    future::AsyncCall,
     later::{AsBoxed, AsFuture, AsIterator, AsStream, InOption, InResult, Later, Now, is_recording},
     place::{MaybeId, Place},
-    sync::SyncCall,
 };
 
 pub(crate) use self::start::Start;
-use self::{future::Away, going::Going, items::Items};
+use self::{
+    going::Going,
+    items::Items,
+    polled::{AsyncCall, Away},
+    sync::SyncCall,
+};
 
 use std::{fmt, marker::PhantomData, mem::ManuallyDrop, sync::Arc};
 
@@ -294,60 +297,64 @@ pub trait Call {
     }
 }
 
-/// [`Call`]'s methods that the macro calls itself: as inherent ones, so that it need not bring the trait into scope.
+/// What the macro calls, beside each kind of call: functions, for a method takes the compiler a look-up at every place.
 macro_rules! outcomes {
-    () => {
+    ($call:ident) => {
         /// A call that is not observed. No constant: that would be copied whole, and this writes one word.
         #[inline]
-        #[expect(clippy::new_without_default, reason = "only the macro makes calls")]
-        pub fn new() -> Self {
-            Self { live: Slot(ManuallyDrop::new(None)) }
+        pub fn new() -> $call {
+            $call { live: Slot(ManuallyDrop::new(None)) }
         }
 
         /// Whether there is anything to do when the body has run.
         #[inline]
-        pub fn is_live(&self) -> bool {
-            !self.live.is_off()
+        pub fn is_live(call: &$call) -> bool {
+            !call.live.is_off()
         }
 
         /// Begins a span of `site` where the context says, with these arguments; whether it is recorded.
         #[inline]
-        pub fn begin(&mut self, site: &'static Site, arguments: &[&dyn Capture]) -> bool {
-            !context::is_unsampled() && self.live.begin(site, arguments)
+        pub fn begin(call: &mut $call, site: &'static Site, arguments: &[&dyn Capture]) -> bool {
+            !context::is_unsampled() && call.live.begin(site, arguments)
         }
 
         /// The same at `place`.
-        pub fn begin_at(&mut self, site: &'static Site, place: &Place, arguments: &[&dyn Capture]) -> bool {
-            self.live.begin_at(site, place, arguments)
+        pub fn begin_at(
+            call: &mut $call,
+            site: &'static Site,
+            place: &Place,
+            arguments: &[&dyn Capture],
+        ) -> bool {
+            call.live.begin_at(site, place, arguments)
         }
 
         /// Whether an output is wanted.
         #[inline]
-        pub fn is_recording(&self) -> bool {
-            Call::span(self).is_some()
+        pub fn is_recording(call: &$call) -> bool {
+            call.span().is_some()
         }
 
         /// Ends the span of a call that returned `()`.
         #[inline]
-        pub fn returned_nothing(&mut self) {
-            if self.is_live() {
-                Call::returned_nothing(self);
+        pub fn returned_nothing(call: &mut $call) {
+            if is_live(call) {
+                Call::returned_nothing(call);
             }
         }
 
         /// Names the span.
-        pub fn name(&self, name: impl fmt::Display) {
-            self.text(Field::Name, &name);
+        pub fn name(call: &$call, name: impl fmt::Display) {
+            call.text(Field::Name, &name);
         }
 
         /// Says which model it calls.
-        pub fn model(&self, model: impl fmt::Display) {
-            self.text(Field::Model, &model);
+        pub fn model(call: &$call, model: impl fmt::Display) {
+            call.text(Field::Model, &model);
         }
 
         /// Says which version of the component runs.
-        pub fn version(&self, version: impl fmt::Display) {
-            self.text(Field::Version, &version);
+        pub fn version(call: &$call, version: impl fmt::Display) {
+            call.text(Field::Version, &version);
         }
     };
 }

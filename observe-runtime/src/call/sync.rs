@@ -14,9 +14,9 @@ pub struct SyncCall {
     pub(super) live: Slot,
 }
 
-impl SyncCall {
-    outcomes!();
+outcomes!(SyncCall);
 
+impl SyncCall {
     #[cold]
     #[inline(never)]
     fn unwound(&mut self) {

@@ -35,7 +35,7 @@ static PLACES: [OnceLock<Box<Place>>; SLOTS] = [const { OnceLock::new() }; SLOTS
 
 /// For what finds no slot.
 static ELSEWHERE: LazyLock<[Site; SpanType::ALL.len()]> =
-    LazyLock::new(|| std::array::from_fn(|n| Site::new("", "", "", 0, &[]).as_type(SpanType::ALL[n])));
+    LazyLock::new(|| std::array::from_fn(|n| Site::at("", None).as_type(SpanType::ALL[n])));
 
 /// The site of spans of this type and name that are opened at `location`.
 pub(super) fn site(
@@ -46,7 +46,7 @@ pub(super) fn site(
     let address = ptr::from_ref(location).addr() / align_of::<Location<'_>>();
     let first = address.wrapping_mul(31).wrapping_add(span_type as usize);
     let make = || {
-        let site = Site::new(name, "", location.file(), location.line(), &[]).as_type(span_type);
+        let site = Site::at(name, Some(location)).as_type(span_type);
         Box::new(Place { location, span_type, name, site })
     };
     (0..PROBES)

@@ -36,15 +36,15 @@ pub(super) struct Away {
     outer: Option<Outer>,
 }
 
+outcomes!(AsyncCall);
+
+/// Runs `body` with the span in force at every poll. The call must have begun in this poll.
+#[inline]
+pub fn run<'a, F: Future>(call: &'a mut AsyncCall, body: Pin<&'a mut F>) -> Run<'a, F> {
+    Run { body, call }
+}
+
 impl AsyncCall {
-    outcomes!();
-
-    /// Runs `body` with the span in force at every poll. The call must have begun in this poll.
-    #[inline]
-    pub fn run<'a, F: Future>(&'a mut self, body: Pin<&'a mut F>) -> Run<'a, F> {
-        Run { body, call: self }
-    }
-
     /// What the body took along when it first had to wait.
     #[inline]
     fn away(&mut self) -> Option<&mut Away> {
@@ -66,7 +66,7 @@ impl AsyncCall {
     fn pause(&mut self, was_away: bool, is_pending: bool) {
         if was_away {
             self.away().map(Away::leave);
-        } else if is_pending && self.is_live() {
+        } else if is_pending && is_live(self) {
             self.suspend();
         }
     }
