@@ -55,6 +55,9 @@ fn everything() {
     agent("agent").input(1).model("m").version("2").lazy().sync_scope(|| work(5));
     let _ = span("tried").try_sync_scope(|| Err::<(), _>("failed"));
     let _ = finish(agent("tried").try_scope(async { Err::<(), _>("failed") }));
+    let _ = span("called").sync_call(|| Ok::<_, String>(1));
+    let _ = finish(agent("called").call(async { Ok::<_, String>(1) }));
+    let _ = propagate::headers();
     {
         let _scope = session("entered").enter();
         work(6);

@@ -317,6 +317,22 @@ fn an_evaluation_of_others_is_a_score_of_its_span() {
 }
 
 #[test]
+fn a_session_is_one_whatever_its_sender_calls_it() {
+    for key in [
+        "session.id",
+        "langfuse.session.id",
+        "gen_ai.conversation.id",
+        "group.id",
+        "session_id",
+        "conversation_id",
+        "group_id",
+    ] {
+        let span = read(json!({ key: "conv_123" }));
+        assert_eq!((span.attributes.session.as_deref(), span.metadata.len()), (Some("conv_123"), 0), "{key}");
+    }
+}
+
+#[test]
 fn openinferences_messages_are_read() {
     let mut said = json!({
         "openinference.span.kind": "LLM",

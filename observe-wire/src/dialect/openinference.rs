@@ -292,7 +292,8 @@ pub(crate) fn read(draft: &mut Draft<'_>, a: &mut Attributes<'_>) -> Result<(), 
             total: a.double(&["llm.cost.total"]),
         };
     }
-    fill(&mut scope.session, || a.text(&["session.id", "group.id"]));
+    let session = ["session.id", "group.id", "session_id", "conversation_id", "group_id"];
+    fill(&mut scope.session, || a.text(&session));
     fill(&mut scope.user, || a.text(&["user.id", "enduser.id"]));
     if scope.tags.is_empty() {
         scope.tags = a.texts("tag.tags")?;
