@@ -2,12 +2,13 @@
 
 use std::{
     any::Any,
+    borrow::Cow,
     cell::RefCell,
     panic::{self, PanicHookInfo},
     sync::Once,
 };
 
-use crate::journal;
+use crate::{capture, journal};
 
 thread_local! {
     static LAST: RefCell<String> = const { RefCell::new(String::new()) };
@@ -30,8 +31,8 @@ pub(crate) fn listen() {
 
 fn note(info: &PanicHookInfo<'_>) {
     let text = match info.location() {
-        Some(at) => format!("panicked at {}:{}: {}", at.file(), at.line(), message(info.payload())),
-        None => format!("panicked: {}", message(info.payload())),
+        Some(at) => format!("panicked at {}:{}: {}", at.file(), at.line(), shown(message(info.payload()))),
+        None => format!("panicked: {}", shown(message(info.payload()))),
     };
     // The thread may be past its destructors.
     let _ = LAST.try_with(|last| {
@@ -49,9 +50,41 @@ fn message(payload: &dyn Any) -> &str {
     }
 }
 
+/// The message as it is recorded. The standard library's own have values in them, printed for debugging; of others nobody
+/// knows what a colon means.
+fn shown(message: &str) -> Cow<'_, str> {
+    const WITH_VALUES: [&str; 2] = ["called `Result::", "assertion `"];
+    match WITH_VALUES.iter().any(|begin| message.starts_with(begin)) {
+        true => capture::debug_text(&format_args!("{message}")).into(),
+        false => message.into(),
+    }
+}
+
 /// The thread's last panic.
 pub(crate) fn last() -> String {
     let text =
         LAST.try_with(|last| last.try_borrow().map(|t| t.clone()).unwrap_or_default()).unwrap_or_default();
     if text.is_empty() { "panicked".to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_the_standard_library_prints_lose_their_secrets() {
+        for (message, expected) in [
+            (
+                "called `Result::unwrap()` on an `Err` value: Login { user: \"ann\", password: \"hunter2\" }",
+                "called `Result::unwrap()` on an `Err` value: Login { user: \"ann\", password: [redacted] }",
+            ),
+            (
+                "assertion `left == right` failed: it's wrong\n  left: Key { secret: [1, 2] }\n right: Key { secret: [3] }",
+                "assertion `left == right` failed: it's wrong\n  left: Key { secret: [redacted] }\n right: Key { secret: [redacted] }",
+            ),
+            ("unexpected token: `}`", "unexpected token: `}`"),
+        ] {
+            assert_eq!(shown(message), expected);
+        }
+    }
 }

@@ -127,6 +127,8 @@ const KEYS: &[&str] = &[
     "gen_ai.response.time_to_first_chunk",
     "observe.input.form",
     "observe.cost",
+    "observe.parent.given",
+    "langfuse.internal.as_root",
     "observe.parameters",
     "mlflow.spanType",
     "mlflow.spanInputs",

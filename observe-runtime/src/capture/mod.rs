@@ -18,6 +18,7 @@ pub(crate) use error::{ByRef, failure};
 pub(crate) use pen::Capture;
 pub use probe::{argument, probe, problem, returned};
 pub use redacted::Redacted;
+pub(crate) use shown::text as debug_text;
 pub use tied::{Family, argument_tied};
 
 use std::{

@@ -212,7 +212,7 @@ impl Name {
 }
 
 /// What `value` prints for debugging, without secrets.
-pub(super) fn text(value: &dyn fmt::Debug) -> String {
+pub(crate) fn text(value: &dyn fmt::Debug) -> String {
     struct Text(Shown, String);
     impl Write for Text {
         fn write_str(&mut self, piece: &str) -> fmt::Result {
