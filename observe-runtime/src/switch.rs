@@ -35,8 +35,17 @@ pub fn is_on() -> bool {
 /// The same, but also true while nobody has asked yet, which is found out next.
 #[inline]
 pub fn may_be_on() -> bool {
-    STATE.load(Ordering::Relaxed) != OFF
+    let may = STATE.load(Ordering::Relaxed) != OFF;
+    if may {
+        unusual();
+    }
+    may
 }
+
+/// Tells the compiler that what comes before it is not the usual way.
+#[cold]
+#[inline]
+const fn unusual() {}
 
 /// Whether an initialised process records, where [`may_be_on`] said that it may.
 #[inline]
