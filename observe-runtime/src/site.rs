@@ -138,11 +138,6 @@ impl Site {
         self
     }
 
-    /// What journals note of it.
-    pub(crate) fn note(&'static self) -> &'static SiteNote<'static> {
-        &self.known().note
-    }
-
     /// What is known of the site, if it has been reached before.
     #[inline(always)]
     pub(crate) fn known_already(&'static self) -> Option<&'static Known> {
@@ -200,9 +195,11 @@ impl Site {
         HELD.with(|held| drop(ManuallyDrop::into_inner(held.replace(ManuallyDrop::new(None)))));
     }
 
-    /// Copies to `known` the sites that it does not have yet, so that `known[number - 1]` is the site.
-    pub(crate) fn learn(known: &mut Vec<&'static Site>) {
+    /// Copies to `known` what is known of the sites that it does not have yet, so that `known[number - 1]` is the site's.
+    pub(crate) fn learn(known: &mut Vec<&'static SiteNote<'static>>) {
         let sites = sites();
-        known.extend_from_slice(sites.get(known.len()..).unwrap_or_default());
+        let rest = sites.get(known.len()..).unwrap_or_default();
+        // While the list is locked, all of it is known.
+        known.extend(rest.iter().map_while(|site| site.known_already()).map(|site| &site.note));
     }
 }

@@ -9,7 +9,7 @@ use observe_model::{Code, Level, Resource, Span, SpanId, SpanType, Timestamp, Tr
 use observe_wire::{
     DecodedResource, Dialect, Encoder, ExportResponse, Extras, Limits, decode, export_response,
     journal::{
-        Plain, RawStart,
+        Plain, PlainSite, RawStart,
         assemble::{Parts, assemble},
         entry::{self, ALIGN, Ending, Entry, HEADER, Kind, LOST, PAYLOAD, RAW, RAW_STRING, Start},
         notes::SiteNote,
@@ -75,8 +75,7 @@ proptest! {
             let (first, next) = Entry::read(&entries).unwrap();
             let (last, _) = Entry::read(&entries[next..]).unwrap();
             let (note, attributes) = (&notes[site], &*places[scope].attributes);
-            let whole = RawStart::read(&entries).unwrap();
-            let Some(plain) = Plain::read(&whole, &entries[next..], note, attributes, Timestamp) else {
+            let Some(plain) = plain(&entries, note, attributes) else {
                 let elsewhere = note.name.is_empty() || note.file.is_empty() || attributes.version.is_some();
                 // The answer of a model says something of the span.
                 let calls = matches!(note.span_type, SpanType::Generation | SpanType::Embedding);
@@ -235,8 +234,9 @@ fn plain<'a>(
     note: &'a SiteNote<'a>,
     attributes: &'a TraceAttributes,
 ) -> Option<Plain<'a>> {
-    let (_, next) = Entry::read(entries)?;
-    Plain::read(&RawStart::read(entries)?, &entries[next..], note, attributes, Timestamp)
+    let start = Entry::peek(entries)?;
+    let end = Entry::peek(&entries[start.next..])?;
+    Plain::read(RawStart::read(start.bytes)?, end.bytes, PlainSite::of(note)?, attributes, Timestamp)
 }
 
 #[test]

@@ -4,24 +4,25 @@ use std::{
     collections::{HashMap, HashSet, VecDeque},
     hash::{BuildHasherDefault, Hasher},
     mem,
-    ops::Range,
     sync::Arc,
     time::Duration,
 };
 
-use observe_model::{Span, Timestamp, TraceAttributes, TraceId};
+use observe_model::{Span, Timestamp, TraceId};
 use observe_wire::{
     journal::{
-        Plain, RawStart,
-        assemble::{self, Parts, assemble},
-        entry::{Entry, Kind},
+        PlainSite,
+        assemble::{Parts, assemble},
+        entry::Entry,
+        notes::SiteNote,
     },
-    mask::{Mask, Sieve},
+    mask::Sieve,
 };
 
+use self::sweep::Begun;
 use super::{
     chunks::{At, Chunks, Stamp},
-    outlets::{Batch, Outlets},
+    outlets::Outlets,
 };
 use crate::{
     clock::Anchor,
@@ -31,11 +32,10 @@ use crate::{
     site::Site,
 };
 
+mod sweep;
+
 /// Bytes of the journal that are read in one sweep, so that the destinations keep up with it.
 const PORTION: usize = 8 * pool::CHUNK;
-
-/// Starts of a chunk that are remembered apart from all others, for ends that follow soon: twice this at the most.
-const RECENT: usize = 16;
 
 /// A span that began and has not ended.
 #[derive(Clone, Copy)]
@@ -44,13 +44,6 @@ struct Open {
     stamp: Option<Stamp>,
     /// It was shown as running, and nothing was said of it since.
     shown: bool,
-}
-
-/// A span that began in the chunk that is being read: its id, and where.
-#[derive(Clone, Copy)]
-struct Begun {
-    id: u64,
-    offset: u32,
 }
 
 /// An end that was read before its start.
@@ -111,7 +104,9 @@ pub(super) struct Table {
     /// What was dropped below spans; few have any.
     dropped: ById<Dropped>,
     orphans: Vec<Orphan>,
-    sites: Vec<&'static Site>,
+    sites: Vec<&'static SiteNote<'static>>,
+    /// The same, but for those whose spans are never plain.
+    plain_sites: Vec<Option<PlainSite<'static>>>,
     /// Of what is being read of a chunk.
     sieve: Sieve,
     /// Chunks that nothing here needs any more, and what must have arrived before they are given back.
@@ -134,6 +129,8 @@ impl Table {
         // After the look: what was dropped below a span before an end that is due is counted now.
         self.count_dropped();
         Site::learn(&mut self.sites);
+        let fresh = self.sites.get(self.plain_sites.len()..).unwrap_or_default();
+        self.plain_sites.extend(fresh.iter().map(|site| PlainSite::of(site)));
         self.has_due()
     }
 
@@ -167,147 +164,6 @@ impl Table {
             self.forget();
         }
         portion > 0
-    }
-
-    /// Reads a chunk on, up to `due`. How many bytes that was.
-    fn read_chunk(&mut self, number: u32, due: usize, anchor: &Anchor, outlets: &mut Outlets) -> usize {
-        let Some(reading) = self.chunks.reading(number) else { return 0 };
-        let (chunk, from) = (Arc::clone(&reading.chunk), reading.read);
-        let bytes = chunk.committed().get(..due).unwrap_or_default();
-        match (outlets.mask.has_hook(), outlets.mask.has_patterns()) {
-            (true, _) => self.sieve.suspect_all(),
-            (false, true) => self.sieve.look(bytes, from),
-            (false, false) => {}
-        }
-        let mut at = from;
-        while let Some(definition) = self.read_run(number, bytes, &mut at, anchor, outlets) {
-            if let Some(reading) = self.chunks.reading(number) {
-                reading.stamps.push((definition.id(), stamped(&definition, &outlets.mask)));
-            }
-        }
-        self.set_aside(number, bytes, 0);
-        if let Some(reading) = self.chunks.reading(number) {
-            // What is no entry is not read again and again.
-            reading.read = bytes.len();
-        }
-        bytes.len() - from
-    }
-
-    /// Reads a chunk's entries from `at` on, up to the next definition of attributes, which it gives. The plain spans
-    /// among them, which are most, are made here of the bytes where they lie.
-    fn read_run<'a>(
-        &mut self,
-        number: u32,
-        bytes: &'a [u8],
-        at: &mut usize,
-        anchor: &Anchor,
-        outlets: &mut Outlets,
-    ) -> Option<Entry<'a>> {
-        let latest = self.chunks.reading(number).and_then(|reading| reading.stamps.last().cloned());
-        let (stamp, attributes) =
-            latest.as_ref().map_or((0, TraceAttributes::none()), |(n, attributes)| (*n, &**attributes));
-        let attributes = |of: u64| match of {
-            0 => Some(TraceAttributes::none()),
-            _ => (of == stamp).then_some(attributes),
-        };
-        let mut batch = Batch::new();
-        let mut definition = None;
-        while let Some(rest) = bytes.get(*at..)
-            && let Some((kind, id, len)) = Entry::peek(rest)
-        {
-            let offset = *at as u32;
-            *at += len;
-            match kind {
-                Kind::Start => {
-                    if self.begun.len() == 2 * RECENT {
-                        self.set_aside(number, bytes, RECENT);
-                    }
-                    self.begun.push(Begun { id, offset });
-                }
-                Kind::End => {
-                    let begun = self.take_begun(id);
-                    let suspect =
-                        begun.is_some_and(|begun| self.is_suspect(bytes, begun.offset, offset as usize..*at));
-                    let plain = begun.filter(|_| self.is_plain(id)).and_then(|begun| {
-                        let start = RawStart::read(bytes.get(begun.offset as usize..)?)?;
-                        let site = self.sites.get((start.site() as usize).wrapping_sub(1))?;
-                        let to_wall = |ticks| anchor.to_wall(ticks);
-                        Plain::read(&start, rest, site.note(), attributes(start.stamp())?, to_wall)
-                    });
-                    match plain {
-                        Some(plain) if suspect => batch.push_suspect(plain, outlets),
-                        Some(plain) => batch.push(plain, outlets),
-                        None => {
-                            batch.give(outlets);
-                            let end = At { chunk: number, offset };
-                            self.end(id, begun, end, anchor, outlets);
-                        }
-                    }
-                }
-                Kind::Stamp => {
-                    definition = Entry::read(rest).map(|(entry, _)| entry);
-                    break;
-                }
-                Kind::Record => _ = Entry::read(rest).map(|(entry, _)| outlets.record_other(&entry)),
-                // Changes were found by the look; the others are for those who read the files without this process.
-                Kind::Change | Kind::Site | Kind::Clock | Kind::Resource => {}
-            }
-        }
-        batch.give(outlets);
-        definition
-    }
-
-    /// Takes the start of this span, if it is among those of the chunk that is being read. Mostly it is the last.
-    #[inline]
-    fn take_begun(&mut self, id: u64) -> Option<Begun> {
-        if let Some(last) = self.begun.pop_if(|begun| begun.id == id) {
-            return Some(last);
-        }
-        let place = self.begun.iter().rposition(|begun| begun.id == id)?;
-        Some(self.begun.remove(place))
-    }
-
-    /// Whether there may be a secret in the start or end of a span, as far as that can be told at a glance.
-    #[inline]
-    fn is_suspect(&mut self, bytes: &[u8], start: u32, end: Range<usize>) -> bool {
-        let start = start as usize;
-        // Mostly its end follows soon.
-        self.sieve.may_hold_secrets(start..end.end) && self.may_hold_secret(bytes, start, end)
-    }
-
-    #[inline(never)]
-    fn may_hold_secret(&mut self, bytes: &[u8], start: usize, end: Range<usize>) -> bool {
-        let start_len = bytes.get(start..).and_then(Entry::peek).map_or(0, |(_, _, len)| len);
-        self.sieve.may_hold_secrets(start..start + start_len) || self.sieve.may_hold_secrets(end)
-    }
-
-    /// Whether nothing was said of a span beside its start and end.
-    #[inline]
-    fn is_plain(&self, id: u64) -> bool {
-        (self.said.is_empty() || !self.said.contains_key(&id))
-            && (self.dropped.is_empty() || !self.dropped.contains_key(&id))
-    }
-
-    /// Puts the starts of the chunk that is being read among all others, but for the latest ones.
-    #[cold]
-    fn set_aside(&mut self, number: u32, bytes: &[u8], keep: usize) {
-        let count = self.begun.len().saturating_sub(keep);
-        let mut begun = mem::take(&mut self.begun);
-        for begun in begun.drain(..count) {
-            if let Some(open) = self.open(number, bytes, begun) {
-                self.open.insert(begun.id, open);
-            }
-        }
-        self.begun = begun;
-    }
-
-    /// Holds a start of this chunk.
-    fn open(&mut self, number: u32, bytes: &[u8], begun: Begun) -> Option<Open> {
-        let start = RawStart::read(bytes.get(begun.offset as usize..)?)?;
-        let reading = self.chunks.reading(number)?;
-        reading.held += 1;
-        let stamp = reading.stamp(start.stamp(), number);
-        Some(Open { start: At { chunk: number, offset: begun.offset }, stamp, shown: false })
     }
 
     /// Gives out a span that ended, unless its start is still to come.
@@ -453,7 +309,7 @@ impl Table {
         let parts = Parts {
             start: fixed,
             input: start.payload(),
-            site: self.sites.get((fixed.site as usize).wrapping_sub(1)).map(|site| site.note()),
+            site: self.sites.get((fixed.site as usize).wrapping_sub(1)).copied(),
             changes: &changes,
             end: end.and_then(|at| self.chunks.entry(at)),
             attributes: open.stamp.and_then(|stamp| self.chunks.attributes(stamp)),
@@ -517,11 +373,4 @@ impl Table {
     pub(super) fn is_empty(&self) -> bool {
         self.open.is_empty() && !self.has_due() && self.settling.is_empty()
     }
-}
-
-/// The attributes of a stamp's entry, masked.
-fn stamped(entry: &Entry<'_>, mask: &Mask) -> Arc<TraceAttributes> {
-    let mut attributes = assemble::note(entry).unwrap_or_default();
-    mask.attributes(&mut attributes);
-    Arc::new(attributes)
 }

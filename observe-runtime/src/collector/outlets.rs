@@ -152,23 +152,26 @@ impl<'a> Batch<'a> {
         Self { spans: Vec::with_capacity(BATCH) }
     }
 
-    /// Adds a span that cannot hold a secret.
+    /// Adds a span, which holds no secret unless `is_suspect`.
     #[inline]
-    pub(super) fn push(&mut self, span: Plain<'a>, outlets: &mut Outlets) {
-        self.spans.push(span);
-        if self.spans.len() == BATCH {
+    pub(super) fn push(&mut self, span: Plain<'a>, outlets: &mut Outlets, is_suspect: impl FnOnce() -> bool) {
+        // Asked like this, the push need not ask again.
+        if self.spans.len() == self.spans.capacity() {
             self.give(outlets);
+        }
+        // Now, so that it is written where it stays.
+        self.spans.push(span);
+        if is_suspect() {
+            self.look_at_last(outlets);
         }
     }
 
-    /// Adds a span that may hold a secret.
+    /// Takes the last span out again if it may hold a secret indeed.
     #[inline(never)]
-    pub(super) fn push_suspect(&mut self, span: Plain<'a>, outlets: &mut Outlets) {
-        if outlets.mask.concerns(&span) {
+    fn look_at_last(&mut self, outlets: &mut Outlets) {
+        if let Some(span) = self.spans.pop_if(|span| outlets.mask.concerns(span)) {
             self.give(outlets);
             outlets.record(&mut span.to_span());
-        } else {
-            self.push(span, outlets);
         }
     }
 

@@ -27,9 +27,9 @@ impl<T, const N: usize> Slots<T, N> {
 /// What a call site gives each of its plain spans, from the head to the attributes of the site.
 #[derive(Debug, Default)]
 pub(crate) struct Site {
-    number: u32,
-    /// Where the note lies, and whether the spans have a parent.
-    of: (usize, bool),
+    key: u64,
+    /// Where the note lies.
+    address: usize,
     encoded: Vec<u8>,
 }
 
@@ -43,18 +43,23 @@ pub(crate) struct Scope {
 }
 
 impl Site {
-    /// The bytes for spans of this site, which `encode` makes.
+    /// What tells the spans of the site of this number that have a parent, or those that have none.
+    #[inline(always)]
+    pub(crate) fn key(number: u32, has_parent: bool) -> u64 {
+        u64::from(number) << 1 | u64::from(has_parent)
+    }
+
+    /// The bytes for spans of this key and site, which `encode` makes.
     #[inline(always)]
     pub(crate) fn encoded(
         &mut self,
-        number: u32,
+        key: u64,
         site: &SiteNote<'_>,
-        has_parent: bool,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> &[u8] {
-        let of = (std::ptr::from_ref(site).addr(), has_parent);
-        if self.number != number || self.of != of {
-            (self.number, self.of) = (number, of);
+        let address = std::ptr::from_ref(site).addr();
+        if self.key != key || self.address != address {
+            (self.key, self.address) = (key, address);
             self.encoded.clear();
             encode(&mut self.encoded);
         }

@@ -238,6 +238,20 @@ pub fn header(kind: Kind, code: u8, flags: u8, len: u32) -> [u8; HEADER] {
     (u64::from(first) | u64::from(len) << 32).to_le_bytes()
 }
 
+/// What tells entries that belong together. Whether there is such a kind, and whether its fixed part is whole, was not
+/// looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Glance<'a> {
+    /// The [`Kind`]'s byte.
+    pub kind: u8,
+    /// [`Entry::id`].
+    pub id: u64,
+    /// All of the entry.
+    pub bytes: &'a [u8],
+    /// How far on the next one begins.
+    pub next: usize,
+}
+
 /// One entry as it lies in a chunk.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
@@ -263,15 +277,15 @@ impl<'a> Entry<'a> {
             .then_some((Self { kind, code: header[1], flags: header[2], body }, len.next_multiple_of(ALIGN)))
     }
 
-    /// Kind and id of the entry at the head of `bytes`, and how far on the next one begins: what tells entries that belong
-    /// together, at less than [`Entry::read`] costs. Whether its fixed part is whole is not looked at.
+    /// A glance at the entry at the head of `bytes`: less than [`Entry::read`] costs, and all that most entries need.
     #[inline(always)]
-    pub fn peek(bytes: &[u8]) -> Option<(Kind, u64, usize)> {
-        let [kind, _, _, _, a, b, c, d, id @ ..] = *bytes.first_chunk::<{ HEADER + 8 }>()?;
+    pub fn peek(bytes: &'a [u8]) -> Option<Glance<'a>> {
+        let [kind, _, _, _, a, b, c, d] = *bytes.first_chunk::<HEADER>()?;
         let len = u32::from_le_bytes([a, b, c, d]) as usize;
-        let is_whole = (HEADER + 8..=bytes.len()).contains(&len);
-        let kind = Kind::of(kind).filter(|_| is_whole)?;
-        Some((kind, u64::from_le_bytes(id), (len + (ALIGN - 1)) & !(ALIGN - 1)))
+        let bytes = bytes.get(..len)?;
+        let [_, _, _, _, _, _, _, _, id @ ..] = *bytes.first_chunk::<{ HEADER + 8 }>()?;
+        let next = (len + (ALIGN - 1)) & !(ALIGN - 1);
+        Some(Glance { kind, id: u64::from_le_bytes(id), bytes, next })
     }
 
     #[inline]
@@ -364,7 +378,9 @@ mod tests {
                 if let Some((entry, next)) = Entry::read(&bytes) {
                     assert!(next <= 104);
                     let _ = (entry.start(), entry.payload());
-                    assert_eq!(Entry::peek(&bytes), Some((entry.kind, entry.id(), next)));
+                    let whole = &bytes[..HEADER + entry.body.len()];
+                    let glance = Glance { kind, id: entry.id(), bytes: whole, next };
+                    assert_eq!(Entry::peek(&bytes), Some(glance));
                 }
             }
         }

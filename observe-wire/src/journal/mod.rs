@@ -17,5 +17,5 @@ mod recover;
 pub mod render;
 
 pub use home::{Batch, Dead, Home, any_below, each_dead, recover_all_dead, recover_dead};
-pub use plain::{Plain, RawStart};
+pub use plain::{Plain, PlainSite, RawStart};
 pub use recover::{Found, RecoverError, Recovered, recover};

@@ -18,18 +18,26 @@ use crate::provider::is_model_call;
 /// anybody else may have written, such as those of a file, calls [`assemble`](super::assemble::assemble), which looks.
 #[derive(Debug, Clone, Copy)]
 pub struct Plain<'a> {
+    start: RawStart<'a>,
+    end: RawEnd<'a>,
     pub(crate) trace_id: TraceId,
     pub(crate) span_id: SpanId,
-    pub(crate) parent_id: Option<SpanId>,
-    pub(crate) start: Timestamp,
-    pub(crate) end: Timestamp,
-    pub(crate) input: Option<Payload<'a>>,
-    pub(crate) output: Option<Payload<'a>>,
-    /// What the recording process knows the site and the scope by.
-    pub(crate) site_number: u32,
-    pub(crate) stamp: u64,
-    pub(crate) site: &'a SiteNote<'a>,
+    pub(crate) began: Timestamp,
+    pub(crate) ended: Timestamp,
+    pub(crate) site: PlainSite<'a>,
     pub(crate) attributes: &'a TraceAttributes,
+}
+
+/// A site of whose spans it says all that neither their start nor their end does.
+#[derive(Debug, Clone, Copy)]
+pub struct PlainSite<'a>(pub(crate) &'a SiteNote<'a>);
+
+impl<'a> PlainSite<'a> {
+    /// This site; `None` if its spans have their name or place from elsewhere, or their output says something of them.
+    pub fn of(site: &'a SiteNote<'a>) -> Option<Self> {
+        let says_all = !site.name.is_empty() && !site.file.is_empty() && !is_model_call(site.span_type);
+        says_all.then_some(Self(site))
+    }
 }
 
 /// The entry of a start, as it lies in a chunk.
@@ -39,11 +47,18 @@ pub struct RawStart<'a> {
     payload: &'a [u8],
 }
 
+/// The same of an end.
+#[derive(Debug, Clone, Copy)]
+struct RawEnd<'a> {
+    fixed: &'a [u8; HEADER + 16],
+    payload: &'a [u8],
+}
+
 impl<'a> RawStart<'a> {
-    /// The start at the head of `bytes`; `None` if it is something else, or not whole.
+    /// The start that these bytes are; `None` if they are something else.
     #[inline(always)]
-    pub fn read(bytes: &'a [u8]) -> Option<Self> {
-        let (fixed, payload) = split(bytes, Kind::Start)?;
+    pub fn read(entry: &'a [u8]) -> Option<Self> {
+        let (fixed, payload) = split(entry, [Kind::Start as u8])?;
         Some(Self { fixed, payload })
     }
 
@@ -60,6 +75,11 @@ impl<'a> RawStart<'a> {
     }
 
     #[inline(always)]
+    fn trace(&self) -> u128 {
+        u128::from(self.number(HEADER + 24)) | u128::from(self.number(HEADER + 32)) << 64
+    }
+
+    #[inline(always)]
     fn number(&self, at: usize) -> u64 {
         number(self.fixed, at)
     }
@@ -71,24 +91,13 @@ fn number<const N: usize>(fixed: &[u8; N], at: usize) -> u64 {
     fixed.get(at..).and_then(|bytes| bytes.first_chunk()).map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
-/// Header and fixed part, and the payload, of the entry of this kind at the head of `bytes`.
+/// Header and fixed part, and the payload, of an entry whose header begins like this.
 #[inline(always)]
-fn split<const N: usize>(bytes: &[u8], kind: Kind) -> Option<(&[u8; N], &[u8])> {
-    let (fixed, rest) = bytes.split_first_chunk::<N>()?;
-    let len = u32::from_le_bytes([fixed[4], fixed[5], fixed[6], fixed[7]]) as usize;
-    let payload = rest.get(..len.checked_sub(N)?)?;
-    (fixed[0] == kind as u8).then_some((fixed, payload))
+fn split<const N: usize, const M: usize>(entry: &[u8], head: [u8; M]) -> Option<(&[u8; N], &[u8])> {
+    entry.split_first_chunk::<N>().filter(|(fixed, _)| fixed.first_chunk() == Some(&head))
 }
 
-/// Whether name, place and version are the site's, and its output says nothing of the span itself.
-#[inline(always)]
-fn site_says_all(site: &SiteNote<'_>, attributes: &TraceAttributes) -> bool {
-    !site.name.is_empty()
-        & !site.file.is_empty()
-        & attributes.version.is_none()
-        & !is_model_call(site.span_type)
-}
-
+/// What stands behind the fixed part of an entry, as its flags say.
 #[inline(always)]
 fn payload(flags: u8, bytes: &[u8]) -> Option<Payload<'_>> {
     match flags {
@@ -107,41 +116,64 @@ impl<'a> Plain<'a> {
         self.trace_id
     }
 
-    /// The span of `start` and of the end at the head of `end`, of this site and these attributes; `None` if it did not
-    /// return, its ids are none, its parent was given, or it has its name, place or version from elsewhere than its site. `to_wall` converts ticks.
+    /// The span of `start` and of the entry `end`, of this site and these attributes; `None` if it did not return, its ids are
+    /// none, its parent was given, or it has its version from its attributes. `to_wall` converts ticks.
     #[inline(always)]
     pub fn read(
-        start: &RawStart<'a>,
+        start: RawStart<'a>,
         end: &'a [u8],
-        site: &'a SiteNote<'a>,
+        site: PlainSite<'a>,
         attributes: &'a TraceAttributes,
         to_wall: impl Fn(u64) -> Timestamp,
     ) -> Option<Self> {
-        let (fixed, output) = split::<{ HEADER + 16 }>(end, Kind::End)?;
+        let (fixed, payload) = split(end, [Kind::End as u8, Ending::Returned as u8])?;
+        let end = RawEnd { fixed, payload };
         // Of a start the code is 0, unless it says something of its parent.
-        let is_plain = ((fixed[1] ^ Ending::Returned as u8) | start.fixed[1]) == 0;
-        if !is_plain || !site_says_all(site, attributes) {
+        if start.fixed[1] != 0 || attributes.version.is_some() {
             return None;
         }
-        let trace = u128::from(start.number(HEADER + 24)) | u128::from(start.number(HEADER + 32)) << 64;
         Some(Self {
-            trace_id: TraceId::from_int(trace)?,
+            trace_id: TraceId::from_int(start.trace())?,
             span_id: SpanId::from_int(start.number(HEADER))?,
-            parent_id: SpanId::from_int(start.number(HEADER + 16)),
-            start: to_wall(start.number(HEADER + 8)),
-            end: to_wall(number(fixed, HEADER + 8)),
-            input: payload(start.fixed[2], start.payload),
-            output: payload(fixed[2], output),
-            site_number: start.site(),
-            stamp: start.stamp(),
+            began: to_wall(start.number(HEADER + 8)),
+            ended: to_wall(number(end.fixed, HEADER + 8)),
+            start,
+            end,
             site,
             attributes,
         })
     }
 
+    #[inline(always)]
+    pub(crate) fn parent_id(&self) -> Option<SpanId> {
+        SpanId::from_int(self.start.number(HEADER + 16))
+    }
+
+    /// What the recording process knows the site by.
+    #[inline(always)]
+    pub(crate) fn site_number(&self) -> u32 {
+        self.start.site()
+    }
+
+    /// What the recording process knows the attributes by.
+    #[inline(always)]
+    pub(crate) fn stamp(&self) -> u64 {
+        self.start.stamp()
+    }
+
+    #[inline(always)]
+    pub(crate) fn input(&self) -> Option<Payload<'a>> {
+        payload(self.start.fixed[2], self.start.payload)
+    }
+
+    #[inline(always)]
+    pub(crate) fn output(&self) -> Option<Payload<'a>> {
+        payload(self.end.fixed[2], self.end.payload)
+    }
+
     /// The bytes of input and output, as far as there are any: JSON text, or with raw segments in it.
     pub fn payloads(&self) -> impl Iterator<Item = &'a [u8]> {
-        [self.input, self.output].into_iter().flatten().filter_map(|payload| match payload {
+        [self.input(), self.output()].into_iter().flatten().filter_map(|payload| match payload {
             Payload::Json(bytes) | Payload::Raw(bytes) => Some(bytes),
             Payload::Lost => None,
         })
@@ -149,18 +181,18 @@ impl<'a> Plain<'a> {
 
     /// The same as a span, which borrows what it can.
     pub fn to_span(&self) -> Span<'a> {
-        let name = &*self.site.name;
+        let PlainSite(site) = self.site;
         Span {
-            parent_id: self.parent_id,
-            span_type: self.site.span_type,
+            parent_id: self.parent_id(),
+            span_type: site.span_type,
             status: Status::Ok,
-            level: self.site.level,
-            end: Some(self.end),
-            input: self.input.map(text),
-            output: self.output.map(text),
-            code: Some(code(self.site)),
+            level: site.level,
+            end: Some(self.ended),
+            input: self.input().map(text),
+            output: self.output().map(text),
+            code: Some(code(site)),
             attributes: Cow::Borrowed(self.attributes),
-            ..Span::begin(self.trace_id, self.span_id, name, self.start)
+            ..Span::begin(self.trace_id, self.span_id, &*site.name, self.began)
         }
     }
 }

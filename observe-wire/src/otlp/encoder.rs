@@ -149,9 +149,9 @@ impl Encoder {
         }
         let out = &mut self.body;
         let begin = out.len();
-        let has_parent = span.parent_id.is_some();
-        let slot = self.sites.of(u64::from(span.site_number) << 1 | u64::from(has_parent));
-        let encoded = slot.encoded(span.site_number, span.site, has_parent, |out| learn(out, span));
+        let parent_id = span.parent_id();
+        let site = Site::key(span.site_number(), parent_id.is_some());
+        let encoded = self.sites.of(site).encoded(site, span.site.0, |out| learn(out, span));
         out.extend_from_slice(encoded);
         fill_head(
             out,
@@ -159,27 +159,28 @@ impl Encoder {
             &Head {
                 trace_id: span.trace_id,
                 span_id: span.span_id,
-                parent_id: span.parent_id,
-                start: span.start.0,
-                end: span.end.0,
+                parent_id,
+                start: span.began.0,
+                end: span.ended.0,
                 status: const { Dialect::OpenInference.status_code(Status::Ok) },
             },
         );
-        let scope = self.scopes.of(span.stamp).encoded(span.stamp, span.attributes);
-        match span.input {
+        let stamp = span.stamp();
+        let scope = self.scopes.of(stamp).encoded(stamp, span.attributes);
+        match span.input() {
             Some(Payload::Json(input)) if is_short(input, SHORT_INPUT) => {
                 put_text_led::<{ INPUT.0.len() }>(out, scope, INPUT.1, input);
             }
-            input => {
+            _ => {
                 out.extend_from_slice(scope.get(..scope.len() - INPUT.0.len()).unwrap_or_default());
-                put_payload(out, input, put_input);
+                put_payload(out, span, Plain::input, put_input);
             }
         }
-        match span.output {
+        match span.output() {
             Some(Payload::Json(output)) if is_short(output, SHORT_OUTPUT) => {
                 put_text_led::<{ OUTPUT.0.len() }>(out, OUTPUT.0, OUTPUT.1, output);
             }
-            output => put_payload(out, output, put_output),
+            _ => put_payload(out, span, Plain::output, put_output),
         }
         patch_length(out, begin + 1);
     }
@@ -245,10 +246,16 @@ fn is_short(payload: &[u8], longest: usize) -> bool {
     payload.len() <= longest && payload.first() != Some(&b'"')
 }
 
-/// Appends by `put` what a plain span was given or gave, of any kind.
+/// Appends by `put` what a plain span was given or gave, of any kind: `get` says it again, so that it need not lie in memory
+/// where it is one of the many.
 #[inline(never)]
-fn put_payload(out: &mut Vec<u8>, payload: Option<Payload<'_>>, put: impl FnOnce(&mut Vec<u8>, &[u8])) {
-    match payload {
+fn put_payload<'a>(
+    out: &mut Vec<u8>,
+    span: &Plain<'a>,
+    get: impl FnOnce(&Plain<'a>) -> Option<Payload<'a>>,
+    put: impl FnOnce(&mut Vec<u8>, &[u8]),
+) {
+    match get(span) {
         None => {}
         Some(Payload::Json(json)) => put(out, json),
         Some(Payload::Raw(captured)) => {
