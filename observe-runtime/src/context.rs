@@ -307,18 +307,11 @@ pub(crate) fn settled() -> Context {
     current()
 }
 
-/// Whether what runs now belongs to a trace that is not recorded.
+/// Whether what runs now belongs to an ordinary trace that is not recorded. One test: [`Context::is_left_out`] has the
+/// last word.
 #[inline(always)]
-pub(crate) fn is_unsampled() -> bool {
-    // One test for most calls, and one more for those of an ordinary trace that is left out.
-    let flags = current().flags;
-    flags & (UNSAMPLED | GUARDED) != 0 && (flags == UNSAMPLED || is_unsampled_or_guarded())
-}
-
-#[cold]
-#[inline(never)]
-fn is_unsampled_or_guarded() -> bool {
-    settled().is_left_out()
+pub(crate) fn is_plainly_left_out() -> bool {
+    current().flags == UNSAMPLED
 }
 
 /// The root that waits, or waited, for its first span.

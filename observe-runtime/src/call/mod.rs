@@ -315,7 +315,7 @@ macro_rules! outcomes {
         /// Begins a span of `site` where the context says, with these arguments; whether it is recorded.
         #[inline]
         pub fn begin(call: &mut $call, site: &'static Site, arguments: &[&dyn Capture]) -> bool {
-            !context::is_unsampled() && call.live.begin(site, arguments)
+            !context::is_plainly_left_out() && call.live.begin(site, arguments)
         }
 
         /// The same at `place`.

@@ -38,8 +38,9 @@ impl Slot {
     #[cold]
     #[inline(never)]
     fn begin_slowly(&mut self, site: &'static Site, arguments: &[&dyn Capture]) -> bool {
-        let outer = context::current();
-        switch::is_on_after_all() && self.begin_with_more(site, arguments, (outer, outer, None))
+        let outer = context::settled();
+        let may = !outer.is_left_out() && switch::is_on_after_all();
+        may && self.begin_with_more(site, arguments, (outer, outer, None))
     }
 
     /// The same at `place`.
