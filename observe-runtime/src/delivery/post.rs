@@ -145,8 +145,10 @@ impl<T: Transport> Post<T> {
             while let Ok(message) = messages.try_recv() {
                 self.take(message);
             }
-            self.start();
-            let wake = self.wake();
+            // One moment for both: what was too early for the one is what the other waits for.
+            let now = Instant::now();
+            self.start(now);
+            let wake = self.wake(now);
             tokio::select! {
                 message = messages.recv() => match message {
                     Some(message) => self.take(message),
@@ -160,8 +162,7 @@ impl<T: Transport> Post<T> {
     }
 
     /// When there is something to do although nothing happens.
-    fn wake(&self) -> Instant {
-        let now = Instant::now();
+    fn wake(&self, now: Instant) -> Instant {
         match self.pace.pause(now) {
             Some(resume) => resume,
             // Earlier, `start` has found no place for it, or no file: whatever lands makes room.
@@ -179,8 +180,7 @@ impl<T: Transport> Post<T> {
     }
 
     /// Posts what may be posted now.
-    fn start(&mut self) {
-        let now = Instant::now();
+    fn start(&mut self, now: Instant) {
         if now >= self.look_at {
             self.look_at = now + LOOK;
             self.spool.iter_mut().for_each(Spool::look);
@@ -408,8 +408,9 @@ impl<T: Transport> Post<T> {
 
     /// [`start`](Self::start) without what is on disk, which stays for the next process.
     fn start_new(&mut self) {
-        self.replay_at = Instant::now() + LOOK;
-        self.start();
+        let now = Instant::now();
+        self.replay_at = now + LOOK;
+        self.start(now);
     }
 
     fn say(&self, text: &str) {
