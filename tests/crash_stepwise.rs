@@ -207,7 +207,9 @@ fn end(child: Child, directory: &Path) {
     }
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(left_in("journal").count(), 0, "{output:?}");
+    // One without a lock was killed before it had begun, or while it was removed.
+    let journals = left_in("journal").filter(|journal| journal.path().join("lock").exists());
+    assert_eq!(journals.count(), 0, "{output:?}");
 }
 
 /// A post in a word or two, and the trace that it is about, as the platform was asked to call it.

@@ -4,7 +4,7 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use observe_model::{Details, Json, Record, Resource, Span, TraceId};
@@ -26,6 +26,9 @@ const ENDING: &str = "journal";
 
 /// Ending of the names of the files that each stand for a destination which does not have all that is in the journal.
 const OWED: &str = "owed";
+
+/// So long after its last change, nobody is about to make the lock in a directory.
+const LOCKED_BY: Duration = Duration::from_secs(60);
 
 /// Ending of the names of directories that could not be read.
 const DAMAGED: &str = "damaged";
@@ -78,7 +81,7 @@ impl Home {
 
     /// Removes the directory with everything in it. What cannot be removed is left to the next [`recover_dead`].
     pub fn remove(self) {
-        let _ = fs::remove_dir_all(&self.path);
+        let _ = remove(&self.path);
     }
 }
 
@@ -89,8 +92,23 @@ fn owed_to(directory: &Path, name: &str) -> PathBuf {
 
 /// Whether some destination does not have what is in `directory`.
 fn is_owed(directory: &Path) -> io::Result<bool> {
-    let mut entries = fs::read_dir(directory)?;
-    Ok(entries.any(|entry| entry.is_ok_and(|e| e.path().extension().is_some_and(|ending| ending == OWED))))
+    any_owed(directory, |_| true)
+}
+
+/// Whether one of the files that stand for destinations is one of `these`.
+fn any_owed(directory: &Path, these: impl Fn(&Path) -> bool) -> io::Result<bool> {
+    let paths = fs::read_dir(directory)?.flatten().map(|entry| entry.path());
+    let mut owed = paths.filter(|path| path.extension().is_some_and(|ending| ending == OWED));
+    Ok(owed.any(|path| these(&path)))
+}
+
+/// Removes a directory whose process was killed before it had made the lock, or while it removed everything: nothing in it is
+/// needed by anybody. A younger one may be about to get its lock.
+fn clear_away(path: &Path) {
+    let age = fs::metadata(path).and_then(|of| of.modified()).ok().and_then(|at| at.elapsed().ok());
+    if age.is_some_and(|age| age > LOCKED_BY) {
+        let _ = fs::remove_dir_all(path);
+    }
 }
 
 /// A directory that only its owner can look into: journals hold what the program said.
@@ -257,7 +275,10 @@ impl Claim {
         let lock = match File::options().write(true).open(path.join(LOCK)) {
             Ok(lock) => lock,
             // Its process is about to make the lock, or the journal is being removed.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                clear_away(path);
+                return Ok(None);
+            }
             Err(error) => return Err(error),
         };
         let owed = owed_to(path, name);
@@ -312,6 +333,11 @@ fn recover_one(
         }
         None => Err(format!("its files are larger than {LIMIT} bytes, which no process writes")),
     };
+    let is_others = |owed: &Path| claim.owed.as_ref().is_none_or(|(mine, _)| mine != owed);
+    if recovered.is_ok() && !any_owed(path, is_others).unwrap_or(true) {
+        remove(path)?;
+        return recovered.map_err(io::Error::other);
+    }
     // Locked until it is gone.
     if let Some((owed, _)) = &claim.owed {
         fs::remove_file(owed)?;
@@ -334,8 +360,10 @@ fn recover_one(
     }
 }
 
-/// Removes a journal, which somebody else may be doing too.
+/// Removes a journal, which somebody else may be doing too. The lock goes first: whoever is killed meanwhile leaves nothing
+/// that is taken for a journal.
 fn remove(path: &Path) -> io::Result<()> {
+    let _ = fs::remove_file(path.join(LOCK));
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -458,4 +486,41 @@ fn weight_of(value: &Value) -> usize {
             Value::Object(members) => members.iter().map(|(key, value)| key.len() + weight_of(value)).sum(),
             _ => 0,
         }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_process_leaves_that_is_killed_while_it_clears_up_goes_too() {
+        let root = tempfile::tempdir().unwrap();
+        let [old, new] = ["1-a", "2-b"].map(|name| root.path().join(name));
+        for path in [&old, &new] {
+            fs::create_dir(path).unwrap();
+            fs::write(path.join("000001.journal"), "half").unwrap();
+        }
+        let then = SystemTime::now() - 2 * LOCKED_BY;
+        File::open(&old).unwrap().set_modified(then).unwrap();
+        recover_dead(root.path(), "a", |_, _| panic!("nothing is there")).unwrap();
+        assert_eq!((old.exists(), new.exists()), (false, true));
+    }
+
+    #[test]
+    fn a_journal_that_is_being_removed_is_nobodys() {
+        let root = tempfile::tempdir().unwrap();
+        let home = Home::create(root.path(), ["a"]).unwrap();
+        let path = home.path().to_owned();
+        drop(home);
+        each_dead(root.path(), "a", |dead| dead.read(|_, _| Ok(()))).unwrap();
+        assert!(!path.exists());
+        let home = Home::create(root.path(), ["a", "b"]).unwrap();
+        let (path, owed) = (home.path().to_owned(), home.owed("a"));
+        drop(home);
+        each_dead(root.path(), "a", |dead| dead.read(|_, _| Ok(()))).unwrap();
+        assert_eq!((path.exists(), owed.exists()), (true, false));
+        each_dead(root.path(), "b", |dead| dead.read(|_, _| Ok(()))).unwrap();
+        assert!(!path.exists());
+    }
 }
