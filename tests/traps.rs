@@ -140,6 +140,32 @@ fn a_lock_that_a_panic_poisoned_costs_only_itself() {
     assert_eq!(named(&spans, "locks").status, Status::Ok);
 }
 
+/// As the crate of that name has it: to print it is to lock it.
+mod dashmap {
+    pub(crate) struct DashMap<K>(pub(crate) K);
+
+    impl<K> std::fmt::Debug for DashMap<K> {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            unreachable!("here it would wait")
+        }
+    }
+}
+
+#[observe(trace_id = trace, skip(trace))]
+fn maps(trace: TraceId, map: &dashmap::DashMap<u8>, shared: Option<Arc<dashmap::DashMap<u8>>>) {
+    let _ = (map.0, shared);
+}
+
+#[test]
+fn a_map_that_locks_its_entries_is_not_printed() {
+    let trace_id = id("maps");
+    maps(trace_id, &dashmap::DashMap(1), Some(Arc::new(dashmap::DashMap(2))));
+    let spans = trace(trace_id);
+    let recorded = input(named(&spans, "maps"));
+    assert_eq!(recorded["map"], "<traps::dashmap::DashMap<u8>>");
+    assert_eq!(recorded["shared"], "<core::option::Option<alloc::sync::Arc<traps::dashmap::DashMap<u8>>>>");
+}
+
 #[observe(trace_id = trace, skip(trace))]
 fn cells(trace: TraceId, json: &RefCell<u8>, debug: &RefCell<Recursive>, fine: u8) -> u8 {
     fine

@@ -115,11 +115,15 @@ use self::{container::Kind, function::Declared};
 /// # Limits
 ///
 /// - What a function returns under `#[track_caller]`, or as `impl Fn(..)`, is not recorded if it leaves by `return` or `?`.
+///   Where a trait of your own says `#[track_caller]`, its implementations must say so too to know their callers.
 /// - The closure that an `async fn` returns as `impl Fn(&str)` must name the types of its arguments.
 /// - A `Serialize` or `Debug` that holds only for what is `'static` is passed over where the type of the argument names its
 ///   lifetime (`View<'_>`); where the impl asks it of a type (`T: 'static`), the argument must be skipped.
-/// - A value in a lock (`Mutex`, `RwLock`) that is `Serialize` is recorded by its type's name: its lock may be held. What a
-///   `Serialize` of your own waits for, the call waits for: skip an argument whose lock the caller holds.
+/// - A value in a lock (`Mutex`, `RwLock`, `DashMap`) that is `Serialize` is recorded by its type's name: its lock may be
+///   held, and to wait for it might be to wait for ever. Locks are known by the names of types, in fields, lists, maps and
+///   behind pointers too. What else waits, the call waits for: a `Serialize` or `Debug` of your own that locks; a `Mutex`
+///   in a type with `#[serde(transparent)]`, `untagged` or `tag`, or in a field with `flatten`; a derived `Debug` of a struct
+///   with a `DashMap` in it. `skip` an argument whose lock the caller may hold, or say what to record of it with `input`.
 /// - An annotated crate has `serde_json` in its graph of dependencies, whose `impl PartialEq<Value>` for numbers and texts the
 ///   compiler then considers: `assert_eq!(numbers, vec![])`, where nothing else says of what the empty list is, needs
 ///   `Vec::<usize>::new()`. That is so with any dependency that has `serde_json`.

@@ -49,6 +49,7 @@ use super::{
     text::{self, Sink},
 };
 
+pub(super) use self::locks::waits_to_print;
 pub(crate) use observe_wire::journal::entry::RAW_STRING as RAW;
 
 /// Strings longer than this are copied raw.

@@ -1,10 +1,10 @@
 //! A value without its type: what takes it is compiled once, here, and not for every type and every annotated function.
 
-use std::fmt;
+use std::{any::type_name, fmt};
 
 use serde::Serialize;
 
-use super::json::{Done, Writer};
+use super::json::{Done, Writer, waits_to_print};
 use crate::journal::Draft;
 
 /// A value that can be captured, in the way that was found for its type.
@@ -26,9 +26,17 @@ impl Pen<'_, '_> {
         Written(self.0.value(value))
     }
 
-    /// Writes what `value` prints for debugging.
+    /// Writes what `value` prints for debugging, unless that would be to wait for a lock.
     #[inline]
-    pub(super) fn debug(self, value: &dyn fmt::Debug) -> Written {
-        Written(self.0.debug(value))
+    pub(super) fn debug<T: fmt::Debug + ?Sized>(self, value: &T) -> Written {
+        if waits_to_print::<T>() {
+            return self.name::<T>();
+        }
+        Written(self.0.debug(&value))
+    }
+
+    /// Writes the name of a type.
+    pub(super) fn name<T: ?Sized>(self) -> Written {
+        self.write(&format_args!("<{}>", type_name::<T>()))
     }
 }

@@ -103,8 +103,8 @@ macro_rules! captured {
 }
 
 captured!([Serialize +] BySerialize, pen, value => pen.write(value));
-captured!([fmt::Debug +] ByDebug, pen, value => pen.debug(&value));
-captured!([] ByName, pen, _value => pen.write(&format_args!("<{}>", type_name::<T>())));
+captured!([fmt::Debug +] ByDebug, pen, value => pen.debug(value));
+captured!([] ByName, pen, _value => pen.name::<T>());
 
 impl<'a, T: ?Sized> ByName<'a, T> {
     /// What `make` makes of it, if there is a value.
