@@ -146,6 +146,74 @@ impl Tracked {
     }
 }
 
+/// Leaves by every way there is.
+#[observe]
+#[track_caller]
+fn leaves(way: Option<u8>) -> Option<&'static Location<'static>> {
+    if way == Some(0) {
+        return Some(Location::caller());
+    }
+    let asked = way.map(|_| Location::caller());
+    if way? == 1 {
+        return asked.and(Some(Location::caller()));
+    }
+    Some(Location::caller())
+}
+
+#[observe]
+#[cfg_attr(all(), track_caller)]
+fn leaves_if_it_may<T: Copy + Into<u8>>(n: T) -> Result<&'static Location<'static>, T> {
+    let _ = u8::checked_sub(n.into(), 1).ok_or(n)?;
+    Ok(Location::caller())
+}
+
+#[observe]
+impl std::ops::Index<u8> for Tracked {
+    type Output = u8;
+
+    // The trait's own declaration says `#[track_caller]`.
+    fn index(&self, at: u8) -> &u8 {
+        if at == 0 {
+            return &1;
+        }
+        [0u8; 0].get(usize::from(at)).expect("an item")
+    }
+}
+
+#[observe]
+mod tracked {
+    use std::panic::Location;
+
+    #[track_caller]
+    pub(super) fn hidden(n: u8) -> impl Iterator<Item = &'static Location<'static>> {
+        if n == 0 {
+            return vec![Location::caller()].into_iter();
+        }
+        vec![Location::caller(); 2].into_iter()
+    }
+}
+
+#[test]
+fn callers_are_tracked_whichever_way_a_function_leaves() {
+    let _ = id("tracked ways");
+    for way in [0, 1, 2] {
+        let (at, line) = (leaves(Some(way)).unwrap(), line!());
+        assert_eq!((at.file(), at.line()), (file!(), line), "{way}");
+        let (mut at, line) = (tracked::hidden(way), line!());
+        assert!(at.all(|at| (at.file(), at.line()) == (file!(), line)), "{way}");
+    }
+    let (at, line) = (leaves_if_it_may(1u8).unwrap(), line!());
+    assert_eq!((at.file(), at.line()), (file!(), line));
+    assert!(leaves(None).is_none() && leaves_if_it_may(0u8).is_err() && Tracked[0] == 1);
+
+    let trace_id = id("tracked index");
+    let panics = || std::panic::catch_unwind(|| Tracked[1]).is_err().then_some(line!());
+    let line = observe_in(trace_id, panics).unwrap();
+    let spans = trace(trace_id);
+    let message = named(&spans, "index").status_message.clone().unwrap();
+    assert!(message.starts_with(&format!("panicked at tests/hygiene.rs:{line}: an item")), "{message}");
+}
+
 #[test]
 fn callers_are_tracked_through_observed_functions() {
     let _ = id("tracked");

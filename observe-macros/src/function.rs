@@ -96,6 +96,16 @@ fn is_naked(attribute: &Attribute) -> bool {
     }
 }
 
+/// `#[track_caller]`, also in a `#[cfg_attr(..)]`, of which nobody here knows whether it holds.
+fn tracks_caller(attribute: &Attribute) -> bool {
+    let is_it = |tokens: TokenStream| mentions(tokens, &["track_caller"]);
+    match &attribute.meta {
+        syn::Meta::Path(path) => path.is_ident("track_caller"),
+        syn::Meta::List(list) => list.path.is_ident("cfg_attr") && is_it(list.tokens.clone()),
+        syn::Meta::NameValue(_) => false,
+    }
+}
+
 /// Tokens without the invisible group that a `macro_rules!` macro puts around what it was given.
 pub(crate) fn ungrouped(tokens: TokenStream) -> TokenStream {
     let mut inner = tokens.clone().into_iter();
@@ -150,7 +160,18 @@ impl Function {
         let returns_closure = || {
             matches!(self.returns(), Returns::Hidden) && mentions(quote!(#output), &["Fn", "FnMut", "FnOnce"])
         };
-        self.attributes.iter().any(|attribute| attribute.path().is_ident("track_caller")) || returns_closure()
+        self.attributes.iter().any(tracks_caller) || self.indexes() || returns_closure()
+    }
+
+    /// Whether it has the form of `Index::index` and `IndexMut::index_mut`, of which the standard library says
+    /// `#[track_caller]` for every implementation.
+    fn indexes(&self) -> bool {
+        let Signature { ident, inputs, output, .. } = &self.signature;
+        (ident == "index" || ident == "index_mut")
+            && matches!(self.visibility, Visibility::Inherited)
+            && matches!(inputs.first(), Some(FnArg::Receiver(_)))
+            && inputs.len() == 2
+            && matches!(output, ReturnType::Type(_, ty) if matches!(**ty, Type::Reference(_)))
     }
 
     /// The bindings that may have something to drop, in the order of the parameters.
