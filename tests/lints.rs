@@ -104,6 +104,121 @@ async fn waits(never: Infallible) -> Infallible {
     match never {}
 }
 
+/// Bodies that never end, of every kind of return type.
+#[observe]
+mod endless {
+    use std::{convert::Infallible, fmt::Debug, future::Future, pin::Pin, thread::park};
+
+    fn parks() {
+        loop {
+            park();
+        }
+    }
+
+    fn refuses() {
+        panic!("on purpose")
+    }
+
+    fn parks_for(n: u8) -> u8 {
+        loop {
+            assert!(n > 0);
+            park();
+        }
+    }
+
+    fn refuses_text(n: u8) -> String {
+        unreachable!("text of {n}")
+    }
+
+    fn parks_hidden() -> impl Debug {
+        loop {
+            park();
+        }
+    }
+
+    fn refuses_hidden() -> impl Debug {
+        panic!("on purpose")
+    }
+
+    fn refuses_hidden_late(n: Option<u8>) -> impl Debug + Send {
+        let n = n.expect("a number");
+        panic!("{n}")
+    }
+
+    fn refuses_hidden_argument<T: Debug>(shown: &T) -> impl Debug {
+        unreachable!("{shown:?}")
+    }
+
+    fn refuses_or_fails(n: u8) -> Result<Infallible, String> {
+        if n == 0 {
+            return Err("zero".to_owned());
+        }
+        panic!("{n}")
+    }
+
+    fn refuses_items() -> Box<dyn Iterator<Item = u8>> {
+        panic!("on purpose")
+    }
+
+    fn refuses_later() -> Pin<Box<dyn Future<Output = u8>>> {
+        panic!("on purpose")
+    }
+
+    fn refuses_in_future() -> impl Future<Output = u8> {
+        async { panic!("on purpose") }
+    }
+
+    fn refuses_when_called() -> impl Fn(u8) -> u8 {
+        |n| panic!("{n}")
+    }
+
+    fn parks_for_ever() -> ! {
+        loop {
+            park();
+        }
+    }
+
+    fn refuses_for_ever(n: u8) -> ! {
+        assert!(n > 1, "{n}");
+        unreachable!()
+    }
+
+    async fn waits() {
+        loop {
+            std::future::ready(()).await;
+        }
+    }
+
+    async fn waits_hidden() -> impl Debug {
+        loop {
+            std::future::ready(()).await;
+        }
+    }
+
+    async fn refuses_named() -> u8 {
+        std::future::ready(()).await;
+        panic!("on purpose")
+    }
+
+    async fn refuses_hidden_async(n: Option<u8>) -> impl Debug {
+        std::future::ready(()).await;
+        unreachable!("{n:?}")
+    }
+
+    async fn waits_for_ever() -> ! {
+        loop {
+            std::future::ready(()).await;
+        }
+    }
+
+    pub(super) fn all() {
+        drop((waits(), waits_hidden(), refuses_named(), refuses_hidden_async(None), waits_for_ever()));
+        let _ = (parks, refuses, parks_for, refuses_text, parks_hidden, refuses_hidden, refuses_hidden_late);
+        let _ = (refuses_hidden_argument::<u8>, refuses_or_fails, refuses_items, refuses_later);
+        let _ = (refuses_in_future, refuses_when_called, parks_for_ever, refuses_for_ever);
+    }
+}
+
 #[observe]
 fn hidden<T>(items: Vec<T>) -> impl Iterator<Item = T> {
     items.into_iter()
@@ -166,5 +281,6 @@ fn functions_are_what_they_were() {
     drop((everything(1), fails("", 1), Holder::new(1).later("")));
     let _: fn() -> ! = ends;
     let _: fn(Infallible) -> Impossible = From::from;
+    endless::all();
     let _ = (nothing, goes_on, viewed, stays, iterates, waits, Impossible(0).0);
 }

@@ -1,6 +1,6 @@
 //! What the attribute's arguments mean for one function.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::{Expr, ExprClosure, ExprLit, Ident, Lit};
 
@@ -30,8 +30,8 @@ pub(crate) struct Args {
     pub(crate) output: Output,
     /// Whether a returned `Err` is a failure.
     pub(crate) errors_fail: bool,
-    /// What is returned is a stream or an iterator, whatever it looks like.
-    pub(crate) stream: bool,
+    /// Where it says that what is returned is a stream or an iterator, whatever it looks like.
+    pub(crate) stream: Option<Span>,
 }
 
 /// What is captured of the arguments.
@@ -83,7 +83,7 @@ pub(crate) fn resolve(given: Given, function: &Function) -> syn::Result<Args> {
         input: Input::Arguments(arguments.collect()),
         output: Output::Value,
         errors_fail: true,
-        stream: false,
+        stream: None,
     };
     let known: Vec<String> = function.parameters().iter().map(|p| p.name.to_string()).collect();
     for entry in given.0 {
@@ -133,7 +133,7 @@ impl Args {
             ("metadata", Value::Map(entries)) => self.metadata = entries,
             ("err", Value::Bool(fails)) => self.errors_fail = fails,
             ("capture_output", Value::Bool(false)) => self.output = Output::Nothing,
-            ("stream", _) => self.stream = true,
+            ("stream", _) => self.stream = Some(key.span()),
             ("skip_all", _) | ("capture_input", Value::Bool(false)) => {
                 self.input = Input::Arguments(Vec::new());
             }

@@ -4,7 +4,7 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::Attribute;
 
-use super::returned::{self, Later};
+use super::returned::{self, Later, mentions};
 use crate::function::{Function, Returns};
 
 /// The body in its own braces, which say by which edition's rules its temporaries are dropped. What stands before it
@@ -52,6 +52,35 @@ pub(super) fn leaves_early(body: TokenStream) -> bool {
         after_name = matches!(token, TokenTree::Ident(_));
         leaves
     })
+}
+
+/// Whether a body is seen never to end. What it returns, if that has no name, has then no type before the whole function is
+/// read, and nothing that depends on it can be asked.
+pub(super) fn never_ends(body: &TokenStream) -> bool {
+    const REFUSALS: [&str; 4] = ["panic", "todo", "unimplemented", "unreachable"];
+    let mut tokens: Vec<_> = body.clone().into_iter().collect();
+    if tokens.last().is_some_and(|token| is_sign(token, ";")) {
+        tokens.pop();
+    }
+    let (before, never_ends) = match tokens.as_slice() {
+        [before @ .., TokenTree::Ident(name), sign, TokenTree::Group(_)] if is_sign(sign, "!") => {
+            (before, REFUSALS.iter().any(|refusal| name == refusal))
+        }
+        [before @ .., TokenTree::Ident(name), TokenTree::Group(body)] => {
+            (before, name == "loop" && !mentions(&body.stream(), &|word| word == "break"))
+        }
+        _ => return false,
+    };
+    // A statement of its own, not an operand.
+    let is_whole = before.last().is_none_or(|token| match token {
+        TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
+        token => is_sign(token, ";:"),
+    });
+    never_ends && is_whole && !mentions(body, &|word| word == "return")
+}
+
+fn is_sign(token: &TokenTree, signs: &str) -> bool {
+    matches!(token, TokenTree::Punct(sign) if signs.contains(sign.as_char()))
 }
 
 /// How the compiler learns the type of the body before it reads it, so that `?`, literals and closures are inferred and

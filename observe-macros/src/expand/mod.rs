@@ -62,11 +62,15 @@ pub(crate) fn expand(args: &Args, function: &Function) -> TokenStream {
 /// The body of a function that runs to its end on one thread, and the end of its span.
 fn run_sync(args: &Args, function: &mut Function, call: &TokenStream) -> TokenStream {
     let (krate, here) = (&args.krate, Span::mixed_site());
+    if is_endless(function) {
+        let body = &function.body;
+        return quote!(#body);
+    }
     let later = Later::of(args, function);
     if let Some(body) = later.as_ref().and_then(|later| returned::in_its_box(args, function, later)) {
         return body;
     }
-    let later = later.filter(|later| later.outlives || args.stream);
+    let later = later.filter(|later| later.outlives || args.stream.is_some());
     let (stays, leaves) = (function.must_stay(), body::leaves_early(function.body.stream()));
     if stays || !leaves {
         let unseen = stays && (leaves || later.is_none());
@@ -129,8 +133,9 @@ fn run_in_place(
 /// The same for a function that is polled.
 fn run_async(args: &Args, function: &mut Function, call: &TokenStream) -> TokenStream {
     let (krate, here) = (&args.krate, Span::mixed_site());
+    let is_endless = is_endless(function);
     let items = items::take(function);
-    let later = Later::of(args, function).filter(|later| later.outlives || args.stream);
+    let later = Later::of(args, function).filter(|later| later.outlives || args.stream.is_some());
     let (before, first) = body::type_of(function, later.as_ref(), krate);
     let body = body::block(function, &first);
     let body = match items.is_empty() {
@@ -141,7 +146,7 @@ fn run_async(args: &Args, function: &mut Function, call: &TokenStream) -> TokenS
         #before
         let __observe_body = ::core::pin::pin!(#body);
     };
-    if let Returns::Never = function.returns() {
+    if is_endless || matches!(function.returns(), Returns::Never) {
         return quote_spanned!(here=> #run #call::run(&mut __observe_call, __observe_body).await);
     }
     let finish = returned::finish(args, function, later.as_ref(), call);
@@ -150,6 +155,11 @@ fn run_async(args: &Args, function: &mut Function, call: &TokenStream) -> TokenS
         let __observe_return = #call::run(&mut __observe_call, __observe_body).await;
         #finish
     }
+}
+
+/// Whether it never returns what it says it does, a type that nobody can name.
+fn is_endless(function: &Function) -> bool {
+    matches!(function.returns(), Returns::Hidden) && body::never_ends(&function.body.stream())
 }
 
 /// The static that describes the function.

@@ -48,7 +48,7 @@ impl Later {
     /// What the function's signature promises.
     pub(super) fn of(args: &Args, function: &Function) -> Option<Self> {
         let ty = return_type(function)?;
-        if args.stream { look(ty, function).or_else(|| insist(ty)) } else { look(ty, function) }
+        if args.stream.is_some() { look(ty, function).or_else(|| insist(ty)) } else { look(ty, function) }
     }
 
     /// Whether the observed value is of another type than the returned one.
@@ -144,9 +144,12 @@ fn finish_later(args: &Args, later: &Later, call: &TokenStream) -> TokenStream {
         quote_spanned!(here=> observe_finish(#call, #then))
     };
     let capture = !matches!(args.output, Output::Nothing);
-    let or_now = (!args.stream).then(|| quote_spanned!(here=> use #krate::__private::Now as _;));
+    let insist = args.stream.map(|at| {
+        quote_spanned!(here.located_at(at)=> let __observe_return = #krate::__private::insist::<#kind, _>(__observe_return);)
+    });
     quote_spanned! {here=> {
-        #or_now
+        use #krate::__private::Now as _;
+        #insist
         #krate::__private::Later::<#kind, _>::new(__observe_return, #capture)#expecting.#finish
     }}
 }
@@ -348,7 +351,7 @@ fn boxes(function: &Function) -> bool {
     })
 }
 
-fn mentions(tokens: &impl ToTokens, is_it: &dyn Fn(&Ident) -> bool) -> bool {
+pub(super) fn mentions(tokens: &impl ToTokens, is_it: &dyn Fn(&Ident) -> bool) -> bool {
     fn any(tokens: TokenStream, is_it: &dyn Fn(&Ident) -> bool) -> bool {
         tokens.into_iter().any(|token| match token {
             TokenTree::Ident(name) => is_it(&name),

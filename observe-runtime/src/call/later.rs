@@ -81,6 +81,24 @@ pub trait DeferWith<K, O>: Defer<K> {
     fn defer(self, call: Going, capture: bool, outcome: O) -> Self::Deferred;
 }
 
+/// A value of which the attribute's `stream` says that something comes out: the compiler complains where it is none.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be observed as a stream or an iterator",
+    label = "`stream` stands on a function that returns one",
+    note = "return `impl Stream`, `impl Iterator` or one of them in its box, as `BoxStream` or `Box<dyn Iterator>`",
+    note = "without `stream` the value is recorded as it is"
+)]
+pub trait Insisted<K> {}
+
+#[diagnostic::do_not_recommend]
+impl<K, T: Defer<K>> Insisted<K> for T {}
+
+/// Gives `value` back, out of which something comes.
+#[inline]
+pub fn insist<K, T: Insisted<K>>(value: T) -> T {
+    value
+}
+
 /// What a function returned.
 #[derive(Debug)]
 pub struct Later<K, T> {

@@ -18,7 +18,7 @@ mod stream;
 pub mod sync;
 
 pub use self::{
-    later::{AsBoxed, AsFuture, AsIterator, AsStream, InOption, InResult, Later, Now, is_recording},
+    later::{AsBoxed, AsFuture, AsIterator, AsStream, InOption, InResult, Later, Now, insist, is_recording},
     place::{MaybeId, Place},
 };
 

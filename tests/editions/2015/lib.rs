@@ -7,6 +7,8 @@ extern crate observe;
 
 #[path = "../drops.rs"]
 mod drops;
+#[path = "../never.rs"]
+mod never;
 
 mod core {
     // What is a word in later editions is a name in this one, and paths begin at the crate's root.
@@ -28,6 +30,12 @@ fn words_and_paths_in_the_body_are_those_of_the_edition() {
 fn arguments_and_locals_are_dropped_in_the_order_of_the_plain_function() {
     recording();
     drops::arguments_and_locals_are_dropped_in_the_order_of_the_plain_function();
+}
+
+#[test]
+fn bodies_that_never_end_do_what_they_did() {
+    recording();
+    never::bodies_that_never_end_do_what_they_did();
 }
 
 fn recording() {

@@ -4,6 +4,8 @@
 
 #[path = "../drops.rs"]
 mod drops;
+#[path = "../never.rs"]
+mod never;
 #[path = "../drops_async.rs"]
 mod drops_async;
 
@@ -17,6 +19,12 @@ fn futures_drop_what_they_hold_in_the_order_of_the_plain_ones() {
 fn arguments_and_locals_are_dropped_in_the_order_of_the_plain_function() {
     recording();
     drops::arguments_and_locals_are_dropped_in_the_order_of_the_plain_function();
+}
+
+#[test]
+fn bodies_that_never_end_do_what_they_did() {
+    recording();
+    never::bodies_that_never_end_do_what_they_did();
 }
 
 fn recording() {

@@ -4,6 +4,8 @@
 
 #[path = "../drops.rs"]
 mod drops;
+#[path = "../never.rs"]
+mod never;
 #[path = "../drops_async.rs"]
 mod drops_async;
 
@@ -29,6 +31,12 @@ fn temporaries_of_the_tail_are_dropped_before_locals() {
 fn arguments_and_locals_are_dropped_in_the_order_of_the_plain_function() {
     recording();
     drops::arguments_and_locals_are_dropped_in_the_order_of_the_plain_function();
+}
+
+#[test]
+fn bodies_that_never_end_do_what_they_did() {
+    recording();
+    never::bodies_that_never_end_do_what_they_did();
 }
 
 fn recording() {
