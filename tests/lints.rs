@@ -264,6 +264,8 @@ impl<T: Clone> Holder<T> {
 
 #[test]
 fn functions_are_what_they_were() {
+    #[expect(unused_must_use, reason = "the demand is still there")]
+    used(Some(1), 0);
     assert_eq!(used(Some(1), 0), Some(2));
     #[expect(deprecated, reason = "the deprecation is still there")]
     let n = old(1);

@@ -5,7 +5,7 @@ use std::{
     fmt::Display,
     future::Future,
     num::ParseIntError,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind},
     pin::Pin,
     rc::Rc,
     sync::Mutex,
@@ -194,4 +194,22 @@ fn futures_are_send_if_they_were() {
     );
     let memory = Memory(Mutex::new(vec![5]));
     assert_eq!(seen("trait", || run(assert_send(memory.load(0)))), r#"load {"key":0} -> 5"#);
+}
+
+#[observe]
+async fn plain_values(text: &str, n: u8) -> usize {
+    std::future::ready(()).await;
+    text.len() + usize::from(n)
+}
+
+#[test]
+fn futures_are_sync_and_unwind_safe_if_they_were() {
+    fn assert_both<F: Future + Sync + UnwindSafe + RefUnwindSafe>(future: F) -> F {
+        future
+    }
+    assert_eq!(
+        seen("plain values", || run(assert_both(plain_values("ab", 1)))),
+        r#"plain_values {"text":"ab","n":1} -> 3"#
+    );
+    assert!(catch_unwind(|| run(plain_values("ab", 1))).is_ok());
 }

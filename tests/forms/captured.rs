@@ -122,7 +122,23 @@ struct Namesake;
 
 impl Namesake {
     #[allow(dead_code)]
-    fn observe_put(&self) {
+    fn observe_argument(&self) {
+        panic!("called");
+    }
+    #[allow(dead_code)]
+    fn observe_parts(&self) {
+        panic!("called");
+    }
+    #[allow(dead_code)]
+    fn observe_output(&self) {
+        panic!("called");
+    }
+    #[allow(dead_code)]
+    fn observe_finish(&self) {
+        panic!("called");
+    }
+    #[allow(dead_code)]
+    fn deref(&self) {
         panic!("called");
     }
     #[allow(dead_code)]

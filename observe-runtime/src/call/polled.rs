@@ -4,6 +4,7 @@ use std::{
     fmt,
     future::Future,
     mem::ManuallyDrop,
+    panic::UnwindSafe,
     pin::Pin,
     task::{Context as TaskContext, Poll},
 };
@@ -137,6 +138,9 @@ pub struct Run<'a, F> {
     body: Pin<&'a mut F>,
     call: &'a mut AsyncCall,
 }
+
+/// A panic leaves a call that has ended, and of the body what it would leave without the call.
+impl<F: UnwindSafe> UnwindSafe for Run<'_, F> {}
 
 impl<F: Future> Future for Run<'_, F> {
     type Output = F::Output;

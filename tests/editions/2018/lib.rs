@@ -2,6 +2,8 @@
 #![deny(warnings)]
 #![cfg(test)]
 
+#[path = "../bare.rs"]
+mod bare;
 #[path = "../drops.rs"]
 mod drops;
 #[path = "../never.rs"]
@@ -25,6 +27,13 @@ fn arguments_and_locals_are_dropped_in_the_order_of_the_plain_function() {
 fn bodies_that_never_end_do_what_they_did() {
     recording();
     never::bodies_that_never_end_do_what_they_did();
+}
+
+#[test]
+fn functions_where_no_short_name_is_in_scope_do_what_they_did() {
+    recording();
+    assert_eq!((bare::early(3), bare::early(0)), (Some(2), None));
+    assert_eq!((bare::String.fails("x").is_err(), bare::items(1).count()), (true, 1));
 }
 
 fn recording() {
