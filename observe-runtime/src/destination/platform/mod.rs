@@ -1,5 +1,6 @@
 //! The platforms that take OTLP: what tells each from any other receiver, as data. [`Otlp`](super::Otlp) sends to all of them.
 
+mod account;
 pub(super) mod futureagi;
 mod hidden;
 pub(super) mod interactiveai;
