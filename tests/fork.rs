@@ -269,13 +269,18 @@ fn a_grandchild_records_too() {
 
 #[test]
 fn a_child_that_is_killed_loses_nothing() {
-    let directory = tempfile::tempdir().unwrap();
-    run("killed", directory.path());
-    let next = run_recovering(directory.path());
-    assert!(next.contains("recovered 2 spans of a process that was killed, 0 of them interrupted"), "{next}");
-    let traces = traces(directory.path());
-    let [spans] = &traces[..] else { panic!("{traces:?}") };
-    assert_eq!((spans.len(), count(spans, "step", 1), count(spans, "other", 1)), (3, 1, 1));
+    // On a busy machine the child may have stored a span or two before it is gone.
+    let found_all_in_the_journal = (0..10).any(|_| {
+        let directory = tempfile::tempdir().unwrap();
+        run("killed", directory.path());
+        let next = run_recovering(directory.path());
+        assert!(!next.contains("recovered") || next.contains(" 0 of them interrupted"), "{next}");
+        let traces = traces(directory.path());
+        let [spans] = &traces[..] else { panic!("{traces:?}") };
+        assert_eq!((spans.len(), count(spans, "step", 1), count(spans, "other", 1)), (3, 1, 1));
+        next.contains("recovered 2 spans of a process that was killed")
+    });
+    assert!(found_all_in_the_journal, "the child stored everything at once, ten times");
 }
 
 /// What the next process says that begins.
