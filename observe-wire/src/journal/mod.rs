@@ -5,6 +5,7 @@
 
 pub mod assemble;
 pub mod chunk;
+mod dead;
 pub mod entry;
 pub mod escape;
 mod fields;
@@ -16,6 +17,7 @@ pub mod receipts;
 mod recover;
 pub mod render;
 
-pub use home::{Batch, Dead, Home, any_below, each_dead, recover_all_dead, recover_dead};
+pub use dead::{Batch, Dead, each_dead, recover_all_dead, recover_dead};
+pub use home::{Home, any_below};
 pub use plain::{Plain, PlainSite, RawStart};
 pub use recover::{Found, RecoverError, Recovered, recover};
