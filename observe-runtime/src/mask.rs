@@ -71,6 +71,7 @@ fn ours() -> (Mask, Prices) {
     OURS.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
 }
 
+#[cfg(feature = "otlp")]
 pub(crate) fn current() -> Mask {
     ours().0
 }
