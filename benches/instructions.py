@@ -21,7 +21,7 @@ CHILDREN = 1000
 FEW, MANY = 20, 60
 # How often the collector wakes is chance, and with it whether it makes chunks ready once more or less, which is some sixty
 # instructions per span: of what is held there, the median of so many runs counts.
-RUNS = 3
+RUNS = 5
 
 # What an annotated call may cost, and the case it is counted from. The bars of the hot path.
 BARS = {
@@ -39,8 +39,8 @@ BARS = {
 # A destination that hangs may cost the host at most so many times what it costs without: a bar that is held.
 HUNG, HUNG_MOST = ("observe_hung", "observe_encode"), 1.02
 
-# What is held: where it stands now, with a little room for the compiler's moods. Whoever makes something faster lowers
-# its line, down to the bar.
+# What is held: where it stands now, with a little room for the compiler's moods, and for chance (medians of the
+# background were 572 to 599). Whoever makes something faster lowers its line, down to the bar.
 HELD = {
     ("observe_disabled", "sync"): 15,
     ("observe_disabled", "async"): 50,
@@ -48,7 +48,7 @@ HELD = {
     ("observe_unsampled", "async"): 66,
     ("observe_encode", "sync"): 820,
     ("observe_encode", "async"): 885,
-    ("observe_encode", "background"): 600,
+    ("observe_encode", "background"): 640,
 }
 
 
