@@ -24,8 +24,9 @@ const ADDRESS: &str = "https://api.tracium.ai";
 /// when it ended, children between the two of their parent, and completes the trace or has it fail.
 ///
 /// A trace is told of when it has ended, or when it runs for more than a second. Spans have our ids, so that one which is
-/// sent again is the same one. A process that is killed leaves the rest of its traces to the next one. Session and user are tags, `session:..` and `user:..`; scores and metrics that were given
-/// before the trace ended are in its summary, later ones have no place.
+/// sent again is the same one. A process that is killed leaves the rest of its traces to the next one. Session and user
+/// are tags, `session:..` and `user:..`; scores and metrics that were given before the trace ended are in its summary,
+/// later ones have no place.
 ///
 /// ```
 /// use observe_runtime::destination::{Destination, Tracium, TraciumSettings};

@@ -23,11 +23,10 @@ const ADDRESS: &str = "http://api.trajectoryevals.com";
 /// Sends traces to Trajectory: each when it begins, without spans, and again, whole, when it has ended; a short one only
 /// then at once after the other.
 ///
-/// A trace is told of when it has ended, or when it runs for more than a second; until it ends its spans are held, and those
-/// of a process that is killed are told by the next one. The
-/// session is its conversation. Scores and metrics that were given before it ended are in its metadata, later ones have no
-/// place. Unlike its own client's, no key is checked beforehand, and spans are sent by themselves only if they end after their
-/// trace.
+/// A trace is told of when it has ended, or when it runs for more than a second; until it ends its spans are held, and
+/// those of a process that is killed are told by the next one. The session is its conversation. Scores and metrics that
+/// were given before it ended are in its metadata, later ones have no place. Unlike its own client's, no key is checked
+/// beforehand, and spans are sent by themselves only if they end after their trace.
 ///
 /// ```
 /// use observe_runtime::destination::{Destination, Trajectory, TrajectorySettings};
