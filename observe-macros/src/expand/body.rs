@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
-use syn::Attribute;
+use syn::{Attribute, ReturnType};
 
 use super::returned::{self, Later, mentions};
 use crate::function::{Function, Returns};
@@ -84,13 +84,17 @@ fn is_sign(token: &TokenTree, signs: &str) -> bool {
 }
 
 /// How the compiler learns the type of the body before it reads it, so that `?`, literals and closures are inferred and
-/// type errors are reported as they would be without the attribute: something that comes before the body, and something
-/// in it that is never reached.
-pub(super) fn type_of(
-    function: &Function,
-    later: Option<&Later>,
-    krate: &TokenStream,
-) -> (TokenStream, TokenStream) {
+/// type errors are reported as they would be without the attribute.
+pub(super) struct Typed {
+    /// What comes before the body.
+    pub(super) before: TokenStream,
+    /// What a closure around it says it returns: what the function says, so that its lifetimes are those of the function.
+    pub(super) arrow: TokenStream,
+    /// Where that cannot be said: something in the body that is never reached.
+    pub(super) first: TokenStream,
+}
+
+pub(super) fn typed(function: &Function, later: Option<&Later>, krate: &TokenStream) -> Typed {
     let here = Span::mixed_site();
     let never = |value: TokenStream| {
         quote_spanned! {here=>
@@ -100,28 +104,52 @@ pub(super) fn type_of(
             }
         }
     };
-    let of_type = |ty: TokenStream| {
-        never(quote_spanned! {here=>
-            let __observe_never: #ty = loop {};
-            return __observe_never;
-        })
-    };
-    match function.returns() {
-        Returns::Unit => (TokenStream::new(), of_type(quote!(()))),
-        Returns::Named(ty) => (TokenStream::new(), of_type(quote!(#ty))),
-        Returns::Never => (TokenStream::new(), TokenStream::new()),
+    let ty = match function.returns() {
+        Returns::Unit => quote!(()),
+        Returns::Never => quote!(!),
+        Returns::Named(ty) => quote!(#ty),
         // What the function returns is of another type than the body.
         Returns::Hidden if later.is_some_and(Later::is_opaque) => match returned::repeatable(function) {
-            Some(ty) => (TokenStream::new(), of_type(quote!(#ty))),
-            None => (TokenStream::new(), TokenStream::new()),
+            Some(ty) => quote!(#ty),
+            None => return Typed { before: quote!(), arrow: quote!(), first: quote!() },
         },
         // The type has no name: it is taken from what the function returns.
         Returns::Hidden => {
             let edge = never(quote_spanned!(here=> return #krate::__private::Same::never(__observe_same);));
             let same = quote_spanned!(here=> let __observe_same = #krate::__private::Same::new(););
-            (quote!(#same #edge), edge)
+            return Typed { before: quote!(#same #edge), arrow: quote!(), first: edge };
         }
-    }
+    };
+    let first = match function.signature.asyncness {
+        Some(_) if !matches!(function.returns(), Returns::Never) => never(quote_spanned! {here=>
+            let __observe_never: #ty = loop {};
+            return __observe_never;
+        }),
+        _ => TokenStream::new(),
+    };
+    Typed { before: TokenStream::new(), arrow: quote_spanned!(here=> -> #ty), first }
+}
+
+/// Where what the function returns leaves it, as the compiler shows it who says that its lifetime is wrong: at the end of the
+/// body, or where it might be elsewhere too, at the type.
+pub(super) fn exit(function: &Function) -> Span {
+    let borrows =
+        |token: &TokenTree| is_sign(token, "&'") || matches!(token, TokenTree::Ident(name) if name == "dyn");
+    let ReturnType::Type(_, ty) = &function.signature.output else { return Span::mixed_site() };
+    let (ty, body) = (quote!(#ty), function.body.stream());
+    let at = match any(&ty, &borrows) {
+        true if leaves_early(body.clone()) => ty.into_iter().next(),
+        true => body.into_iter().last(),
+        false => None,
+    };
+    at.map_or_else(Span::mixed_site, |at| Span::mixed_site().located_at(at.span()))
+}
+
+fn any(tokens: &TokenStream, is_it: &dyn Fn(&TokenTree) -> bool) -> bool {
+    tokens.clone().into_iter().any(|token| match &token {
+        TokenTree::Group(group) => any(&group.stream(), is_it),
+        token => is_it(token),
+    })
 }
 
 /// The function's attributes, as they are for a function whose body is another. What `#![..]` said in it, `#[..]` says of

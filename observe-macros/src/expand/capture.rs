@@ -4,6 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Lifetime, ext::IdentExt};
 
+use super::body;
 use crate::{
     function::{Function, Returns},
     resolve::{self, Args, Argument, Input, Output, Redaction},
@@ -95,17 +96,25 @@ pub(super) fn outcome(args: &Args, function: &Function, call: &TokenStream) -> T
         None => quote_spanned!(here=> ::core::mem::forget(__observe_call);),
         Some(_) => TokenStream::new(),
     };
-    value(args, is_unit, &is_recording, &quote_spanned!(here=> &mut __observe_call), &end)
+    let result = quote_spanned!(body::exit(function)=> __observe_return);
+    value(
+        args,
+        is_unit,
+        &is_recording,
+        &quote_spanned!(here=> &mut __observe_call),
+        &quote!(#end return #result;),
+    )
 }
 
 /// The same by what came out of a future, a stream or an iterator; `__observe_call` is a reference to what records it.
 pub(super) fn outcome_of_later(args: &Args) -> TokenStream {
     let (krate, here) = (&args.krate, Span::mixed_site());
     let is_recording = quote_spanned!(here=> #krate::__private::is_recording(&*__observe_call));
-    value(args, false, &is_recording, &quote_spanned!(here=> &mut *__observe_call), &TokenStream::new())
+    let end = quote_spanned!(here=> return __observe_return;);
+    value(args, false, &is_recording, &quote_spanned!(here=> &mut *__observe_call), &end)
 }
 
-/// What is said to `call` of `__observe_return`, and its end.
+/// What is said to `call` of `__observe_return`, and the `end` of the function.
 fn value(
     args: &Args,
     is_unit: bool,
@@ -141,7 +150,6 @@ fn value(
             #output
             #fail
             #end
-            return __observe_return;
         }
     }
 }

@@ -79,21 +79,23 @@ fn run_sync(args: &Args, function: &mut Function, call: &TokenStream) -> TokenSt
     function.name_the_unnamed();
     let items = items::take(function);
     let finish = returned::finish(args, function, later.as_ref(), call);
-    let (before, first) = body::type_of(function, later.as_ref(), krate);
+    let body::Typed { before, arrow, first } = body::typed(function, later.as_ref(), krate);
+    let exit = body::exit(function);
     let body = body::block(function, &first);
     if let Returns::Never = function.returns() {
-        return quote_spanned!(here=> #items #krate::__private::once(move || -> ! #body)());
+        return quote_spanned!(here=> #items #krate::__private::once(move || #arrow #body)());
     }
     // The early return is what makes a call cheap that is not observed: its path needs nothing of the other's.
+    let result = quote_spanned!(exit=> __observe_body());
     let early = quote_spanned! {here=>
         if !#call::is_live(&__observe_call) {
-            return __observe_body();
+            return #result;
         }
     };
     let early = if later.is_some_and(|later| later.is_opaque()) { TokenStream::new() } else { early };
     quote_spanned! {here=>
         #before
-        let __observe_body = { #items #krate::__private::once(move || #body) };
+        let __observe_body = { #items #krate::__private::once(move || #arrow #body) };
         #early
         let __observe_return = __observe_body();
         #finish
@@ -118,7 +120,7 @@ fn run_in_place(
             quote_spanned!(here=> let __observe_return #ty = #body;)
         }
         Returns::Hidden => {
-            let (before, _) = body::type_of(function, later, krate);
+            let before = body::typed(function, later, krate).before;
             quote_spanned!(here=> #before let __observe_return = #krate::__private::Same::is(__observe_same, #body);)
         }
         Returns::Unit => quote_spanned!(here=> let __observe_return: () = #body;),
@@ -136,7 +138,7 @@ fn run_async(args: &Args, function: &mut Function, call: &TokenStream) -> TokenS
     let is_endless = is_endless(function);
     let items = items::take(function);
     let later = Later::of(args, function).filter(|later| later.outlives || args.stream.is_some());
-    let (before, first) = body::type_of(function, later.as_ref(), krate);
+    let body::Typed { before, first, .. } = body::typed(function, later.as_ref(), krate);
     let body = body::block(function, &first);
     let body = match items.is_empty() {
         true => quote_spanned!(here=> async move #body),
@@ -150,9 +152,14 @@ fn run_async(args: &Args, function: &mut Function, call: &TokenStream) -> TokenS
         return quote_spanned!(here=> #run #call::run(&mut __observe_call, __observe_body).await);
     }
     let finish = returned::finish(args, function, later.as_ref(), call);
+    // Said once more from outside, so that the lifetimes of what the body returns are those of the function.
+    let of = match function.returns() {
+        Returns::Named(ty) => quote_spanned!(here=> ::<#ty, _>),
+        _ => TokenStream::new(),
+    };
     quote_spanned! {here=>
         #run
-        let __observe_return = #call::run(&mut __observe_call, __observe_body).await;
+        let __observe_return = #call::run #of(&mut __observe_call, __observe_body).await;
         #finish
     }
 }

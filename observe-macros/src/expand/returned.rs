@@ -113,7 +113,8 @@ pub(super) fn finish(
         Some(later) => finish_later(args, later, &quote_spanned!(here=> &mut __observe_call)),
         None => {
             let outcome = capture::outcome(args, function, call);
-            quote_spanned!(here=> #outcome __observe_return)
+            let result = quote_spanned!(body::exit(function)=> __observe_return);
+            quote_spanned!(here=> #outcome #result)
         }
     }
 }

@@ -41,7 +41,7 @@ outcomes!(AsyncCall);
 
 /// Runs `body` with the span in force at every poll. The call must have begun in this poll.
 #[inline]
-pub fn run<'a, F: Future>(call: &'a mut AsyncCall, body: Pin<&'a mut F>) -> Run<'a, F> {
+pub fn run<'a, R, F: Future<Output = R>>(call: &'a mut AsyncCall, body: Pin<&'a mut F>) -> Run<'a, F> {
     Run { body, call }
 }
 
