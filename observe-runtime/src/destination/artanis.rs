@@ -10,9 +10,8 @@ use std::{
 use observe_model::{Record, Resource, Span, TraceId};
 use observe_wire::platform::{Post, Writer, artanis};
 
-use super::stepwise::{Platform, Stepwise};
+use super::stepwise::{Platform, Reach, Stepwise};
 use crate::{
-    delivery::{Settings, SpoolSettings},
     report::say_once,
     settings::{Variables, var},
 };
@@ -99,33 +98,18 @@ impl ArtanisSettings {
 impl Platform for ArtanisSettings {
     const NAME: &str = "artanis";
 
-    fn delivery(&self) -> Settings {
-        Settings {
-            name: Self::NAME.to_owned(),
-            headers: vec![
-                ("Authorization".to_owned(), format!("Bearer {}", self.api_key)),
-                super::stepwise::user_agent(),
-            ],
+    fn reach(&self) -> Reach<'_> {
+        Reach {
+            url: &self.url,
+            account: vec![("Authorization", format!("Bearer {}", self.api_key))],
             timeout: self.timeout,
-            gzip: false,
-            spool: self.spool.clone().map(SpoolSettings::new),
-            left: None,
-            receipts: None,
-            lookup: None,
-            page: None,
+            spool: self.spool.as_deref(),
+            journal: self.journal.as_deref(),
         }
     }
 
     fn receiver(&self) -> String {
         super::stepwise::receiver(Self::NAME, &[&self.url, &self.api_key])
-    }
-
-    fn journal(&self) -> Option<&Path> {
-        self.spool.as_ref().and(self.journal.as_deref())
-    }
-
-    fn address(&self) -> &str {
-        self.url.trim_end_matches('/')
     }
 
     fn begin(&self, id: TraceId, root: &Span<'_>, _: &Resource) -> (Box<dyn Writer>, Vec<Post>) {

@@ -12,6 +12,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use observe_model::{Metric, Record, Resource, Score, Span, SpanId, Status, TraceId};
@@ -20,7 +21,7 @@ use observe_wire::platform::{Post, Writer};
 use self::held::{Held, Step, size};
 use super::{Destination, Hold, Progress, say_full};
 use crate::{
-    delivery::{Left, Order, Outbox, Settings},
+    delivery::{Left, Order, Outbox, Settings, SpoolSettings},
     journal::pool,
     report::Once,
 };
@@ -34,6 +35,42 @@ const CROWDED: usize = 3 * 1024 * 1024;
 /// Traces of which it is remembered that they have ended.
 const REMEMBERED: usize = 4096;
 
+/// How a platform is reached.
+pub(crate) struct Reach<'a> {
+    /// What the paths of posts stand behind.
+    pub(crate) url: &'a str,
+    /// Headers that say who sends.
+    pub(crate) account: Vec<(&'static str, String)>,
+    /// How long one request may take.
+    pub(crate) timeout: Duration,
+    /// Where requests wait while the platform is away.
+    pub(crate) spool: Option<&'a Path>,
+    /// Where the journal lies meanwhile; of no use without a spool.
+    pub(crate) journal: Option<&'a Path>,
+}
+
+impl Reach<'_> {
+    fn address(&self) -> &str {
+        self.url.trim_end_matches('/')
+    }
+
+    fn delivery(self, name: &str) -> Settings {
+        let agent = ("User-Agent", concat!("observe/", env!("CARGO_PKG_VERSION")).to_owned());
+        let headers = self.account.into_iter().chain([agent]);
+        Settings {
+            name: name.to_owned(),
+            headers: headers.map(|(name, value)| (name.to_owned(), value)).collect(),
+            timeout: self.timeout,
+            gzip: false,
+            spool: self.spool.map(|path| SpoolSettings::new(path.to_owned())),
+            left: None,
+            receipts: None,
+            lookup: None,
+            page: None,
+        }
+    }
+}
+
 /// A platform of this kind; its settings.
 pub(crate) trait Platform: Clone + fmt::Debug + Send + Sync + 'static {
     /// The name of the destination.
@@ -42,17 +79,11 @@ pub(crate) trait Platform: Clone + fmt::Debug + Send + Sync + 'static {
     /// Whether the writer holds the spans of a trace until that ends: they count as held for as long.
     const HOLDS: bool = false;
 
-    /// How requests are sent.
-    fn delivery(&self) -> Settings;
+    /// How it is reached.
+    fn reach(&self) -> Reach<'_>;
 
     /// What tells the receiver from others, as it is called on disk.
     fn receiver(&self) -> String;
-
-    /// Where the journal lies, if what is found there can go to a spool.
-    fn journal(&self) -> Option<&Path>;
-
-    /// What the paths of posts stand behind.
-    fn address(&self) -> &str;
 
     /// Begins the trace that the platform is to know as `id`, with its first span. In the paths of posts [`Order::NAME`]
     /// stands for the name that it gives the trace itself.
@@ -113,9 +144,10 @@ impl<P: Platform> Stepwise<P> {
     }
 
     fn post(&self, id: TraceId, steps: Vec<Step>) {
+        let reach = self.platform.reach();
         for Step { post, keys, hold } in steps {
             let order = Order { names: self.platform.names(&post), ..Order::of(id) };
-            let url = format!("{}{}", self.platform.address(), post.path).into();
+            let url = format!("{}{}", reach.address(), post.path).into();
             match &self.outbox {
                 Some(outbox) => outbox.post_in_order(order, url, post, keys, hold),
                 None => self.progress.update(|counts| counts.dropped += post.spans),
@@ -198,12 +230,13 @@ impl<P: Platform> Destination for Stepwise<P> {
         });
         let receipts = self.journal().and_then(|root| pool::owed(&root, &self.journal_name()));
         self.is_kept = receipts.is_some();
-        let settings = Settings { left, receipts, ..self.platform.delivery() };
+        let settings = Settings { left, receipts, ..self.platform.reach().delivery(P::NAME) };
         self.outbox = Some(Outbox::start(settings, &self.progress));
     }
 
     fn journal(&self) -> Option<PathBuf> {
-        self.platform.journal().map(Path::to_owned)
+        let reach = self.platform.reach();
+        reach.spool.and(reach.journal).map(Path::to_owned)
     }
 
     fn journal_name(&self) -> String {
@@ -284,11 +317,6 @@ impl<P: Platform> Drop for Stepwise<P> {
         let traces: Vec<_> = self.traces.keys().copied().collect();
         traces.into_iter().for_each(|trace| self.tell(trace, true));
     }
-}
-
-/// A header that says who sends.
-pub(super) fn user_agent() -> (String, String) {
-    ("User-Agent".to_owned(), concat!("observe/", env!("CARGO_PKG_VERSION")).to_owned())
 }
 
 /// What a receiver is called on disk, who is told by address and key.

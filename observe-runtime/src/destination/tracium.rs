@@ -10,9 +10,9 @@ use std::{
 use observe_model::{Record, Resource, Span, TraceId};
 use observe_wire::platform::{Post, Writer, tracium};
 
-use super::stepwise::{Platform, Stepwise};
+use super::stepwise::{Platform, Reach, Stepwise};
 use crate::{
-    delivery::{Order, Settings, SpoolSettings},
+    delivery::Order,
     report::say_once,
     settings::{Unheeded, Variables, var},
 };
@@ -113,33 +113,22 @@ impl TraciumSettings {
 impl Platform for TraciumSettings {
     const NAME: &str = "tracium";
 
-    fn delivery(&self) -> Settings {
-        let mut headers = vec![("X-API-Key".to_owned(), self.api_key.clone()), super::stepwise::user_agent()];
-        headers.extend(self.tenant.clone().map(|tenant| ("X-Tenant-ID".to_owned(), tenant)));
-        Settings {
-            name: Self::NAME.to_owned(),
-            headers,
+    fn reach(&self) -> Reach<'_> {
+        Reach {
+            url: &self.url,
+            account: [("X-API-Key", Some(&self.api_key)), ("X-Tenant-ID", self.tenant.as_ref())]
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?.clone())))
+                .collect(),
             timeout: self.timeout,
-            gzip: false,
-            spool: self.spool.clone().map(SpoolSettings::new),
-            left: None,
-            receipts: None,
-            lookup: None,
-            page: None,
+            spool: self.spool.as_deref(),
+            journal: self.journal.as_deref(),
         }
     }
 
     fn receiver(&self) -> String {
         let tenant = self.tenant.as_deref().unwrap_or_default();
         super::stepwise::receiver(Self::NAME, &[&self.url, &self.api_key, tenant])
-    }
-
-    fn journal(&self) -> Option<&Path> {
-        self.spool.as_ref().and(self.journal.as_deref())
-    }
-
-    fn address(&self) -> &str {
-        self.url.trim_end_matches('/')
     }
 
     fn begin(&self, id: TraceId, root: &Span<'_>, _: &Resource) -> (Box<dyn Writer>, Vec<Post>) {

@@ -10,9 +10,8 @@ use std::{
 use observe_model::{Record, Resource, Span, TraceId};
 use observe_wire::platform::{Post, Writer, trajectory};
 
-use super::stepwise::{Platform, Stepwise};
+use super::stepwise::{Platform, Reach, Stepwise};
 use crate::{
-    delivery::{Settings, SpoolSettings},
     report::say_once,
     settings::{Unheeded, Variables, var},
 };
@@ -129,40 +128,27 @@ impl Platform for TrajectorySettings {
     const NAME: &str = "trajectory";
     const HOLDS: bool = true;
 
-    fn delivery(&self) -> Settings {
+    fn reach(&self) -> Reach<'_> {
         if self.is_open() {
             say_once(&format!(
                 "destination trajectory: {} is not encrypted: set TRAJECTORY_API_URL to an address with https://",
                 self.url
             ));
         }
-        Settings {
-            name: Self::NAME.to_owned(),
-            headers: vec![
-                ("Authorization".to_owned(), format!("Bearer {}", self.api_key)),
-                ("X-Organization-Id".to_owned(), self.organization.clone()),
-                super::stepwise::user_agent(),
+        Reach {
+            url: &self.url,
+            account: vec![
+                ("Authorization", format!("Bearer {}", self.api_key)),
+                ("X-Organization-Id", self.organization.clone()),
             ],
             timeout: self.timeout,
-            gzip: false,
-            spool: self.spool.clone().map(SpoolSettings::new),
-            left: None,
-            receipts: None,
-            lookup: None,
-            page: None,
+            spool: self.spool.as_deref(),
+            journal: self.journal.as_deref(),
         }
     }
 
     fn receiver(&self) -> String {
         super::stepwise::receiver(Self::NAME, &[&self.url, &self.api_key, &self.organization])
-    }
-
-    fn journal(&self) -> Option<&Path> {
-        self.spool.as_ref().and(self.journal.as_deref())
-    }
-
-    fn address(&self) -> &str {
-        self.url.trim_end_matches('/')
     }
 
     fn begin(&self, id: TraceId, root: &Span<'_>, resource: &Resource) -> (Box<dyn Writer>, Vec<Post>) {

@@ -135,13 +135,13 @@ fn tell_one<P: Platform>(
             (trace, posts.map(Step::of).collect())
         }
     };
-    let mut spans = 0;
+    let (mut spans, reach) = (0, platform.reach());
     for Step { post, keys, .. } in steps {
         if dead.receipts().has(id, post.key) {
             continue;
         }
         let order = Order { names: platform.names(&post), ..Order::of(id) };
-        let url: Arc<str> = format!("{}{}", platform.address(), post.path).into();
+        let url: Arc<str> = format!("{}{}", reach.address(), post.path).into();
         let url =
             dead.receipts().name(id).map_or(Arc::clone(&url), |name| url.replace(Order::NAME, name).into());
         spans += post.spans;
