@@ -59,7 +59,7 @@ pub mod __private {
     pub use crate::{
         call::{
             AsBoxed, AsFuture, AsIterator, AsStream, InOption, InResult, Later, MaybeId, Now, Place, Same,
-            insist, is_recording, once, polled, sync,
+            insist, is_recording, never, once, polled, sync,
         },
         capture::{Family, Redacted, argument, argument_tied, probe, problem, returned},
         report::{say, say_once},

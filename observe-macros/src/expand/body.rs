@@ -98,7 +98,7 @@ pub(super) fn typed(function: &Function, later: Option<&Later>, krate: &TokenStr
     let here = Span::mixed_site();
     let never = |value: TokenStream| {
         quote_spanned! {here=>
-            #[allow(unreachable_code, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
+            #[allow(unreachable_code, clippy::diverging_sub_expression)]
             if false {
                 #value
             }
@@ -121,10 +121,9 @@ pub(super) fn typed(function: &Function, later: Option<&Later>, krate: &TokenStr
         }
     };
     let first = match function.signature.asyncness {
-        Some(_) if !matches!(function.returns(), Returns::Never) => never(quote_spanned! {here=>
-            let __observe_never: #ty = loop {};
-            return __observe_never;
-        }),
+        Some(_) if !matches!(function.returns(), Returns::Never) => {
+            never(quote_spanned!(here=> return #krate::__private::never::<#ty>();))
+        }
         _ => TokenStream::new(),
     };
     Typed { before: TokenStream::new(), arrow: quote_spanned!(here=> -> #ty), first }

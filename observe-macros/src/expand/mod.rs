@@ -144,12 +144,8 @@ fn run_async(args: &Args, function: &mut Function, call: &TokenStream) -> TokenS
         true => quote_spanned!(here=> async move #body),
         false => quote_spanned!(here=> { #items async move #body }),
     };
-    let run = quote_spanned! {here=>
-        #before
-        let __observe_body = ::core::pin::pin!(#body);
-    };
     if is_endless || matches!(function.returns(), Returns::Never) {
-        return quote_spanned!(here=> #run #call::run(&mut __observe_call, __observe_body).await);
+        return quote_spanned!(here=> #before #call::run(&mut __observe_call, #body).await);
     }
     let finish = returned::finish(args, function, later.as_ref(), call);
     // Said once more from outside, so that the lifetimes of what the body returns are those of the function.
@@ -158,8 +154,8 @@ fn run_async(args: &Args, function: &mut Function, call: &TokenStream) -> TokenS
         _ => TokenStream::new(),
     };
     quote_spanned! {here=>
-        #run
-        let __observe_return = #call::run #of(&mut __observe_call, __observe_body).await;
+        #before
+        let __observe_return = #call::run #of(&mut __observe_call, #body).await;
         #finish
     }
 }

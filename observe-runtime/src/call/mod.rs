@@ -366,6 +366,13 @@ pub fn once<R, F: FnOnce() -> R>(body: F) -> F {
     body
 }
 
+/// A value of a type, for the compiler to read. Never called.
+pub fn never<T>() -> T {
+    loop {
+        std::thread::park();
+    }
+}
+
 /// A type that has no name: what one function returns, told to the compiler for the body inside it.
 #[derive(Debug)]
 pub struct Same<T>(PhantomData<fn() -> T>);
@@ -386,9 +393,7 @@ impl<T> Same<T> {
 
     /// A value of the type. Never called.
     pub fn never(self) -> T {
-        loop {
-            std::thread::park();
-        }
+        never()
     }
 }
 

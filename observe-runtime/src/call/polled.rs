@@ -11,6 +11,7 @@ use std::{
 
 use observe_model::SpanId;
 use observe_wire::journal::entry::{Ending, Field};
+use pin_project_lite::pin_project;
 
 use super::{Call, Live, More, Place, Slot, Whereabouts, end, end_with_text, outcomes};
 use crate::{
@@ -41,7 +42,7 @@ outcomes!(AsyncCall);
 
 /// Runs `body` with the span in force at every poll. The call must have begun in this poll.
 #[inline]
-pub fn run<'a, R, F: Future<Output = R>>(call: &'a mut AsyncCall, body: Pin<&'a mut F>) -> Run<'a, F> {
+pub fn run<R, F: Future<Output = R>>(call: &mut AsyncCall, body: F) -> Run<'_, F> {
     Run { body, call }
 }
 
@@ -132,11 +133,14 @@ impl Drop for AsyncCall {
     }
 }
 
-/// A future with its span in force at every poll. The body is borrowed: moving it here would copy it.
-#[derive(Debug)]
-pub struct Run<'a, F> {
-    body: Pin<&'a mut F>,
-    call: &'a mut AsyncCall,
+pin_project! {
+    /// A future with its span in force at every poll.
+    #[derive(Debug)]
+    pub struct Run<'a, F> {
+        #[pin]
+        body: F,
+        call: &'a mut AsyncCall,
+    }
 }
 
 /// A panic leaves a call that has ended, and of the body what it would leave without the call.
@@ -147,9 +151,9 @@ impl<F: Future> Future for Run<'_, F> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<F::Output> {
-        let this = self.get_mut();
+        let this = self.project();
         let was_away = this.call.resume();
-        let polled = this.body.as_mut().poll(task);
+        let polled = this.body.poll(task);
         this.call.pause(was_away, polled.is_pending());
         polled
     }
