@@ -14,6 +14,7 @@ use std::{
 
 use observe::{Status, observe, session};
 use observe_store::{Page, RecordQuery, SpanDetail, SqliteStore, Store, TraceQuery};
+use observe_wire::journal::recover_dead;
 
 #[observe(capture_output = true)]
 fn step(number: u64, text: &str) -> u64 {
@@ -25,15 +26,14 @@ fn conversation(thread: u64, run: impl FnOnce()) {
     run();
 }
 
-/// Records for ever, on two threads, and acknowledges each span with its number.
-fn record_for_ever() {
+/// Records for ever, on two threads, and acknowledges each span with its number; a text is `long` in so many.
+fn record_for_ever(long: &str, every: u64) {
     let text = "some text that is longer than a few bytes, \"quoted\"\n";
-    let long = "x".repeat(3_000);
     let run = |thread: u64| {
         session(format!("session {thread}")).sync_scope(|| {
             conversation(thread, || {
                 for number in (thread << 32).. {
-                    step(number, if number % 50 == 0 { &long } else { text });
+                    step(number, if number % every == 0 { long } else { text });
                     // A parent that is gone ends this too.
                     if std::io::stdout().write_all(&number.to_le_bytes()).is_err() {
                         return;
@@ -54,7 +54,8 @@ fn role() {
     let Ok(role) = env::var("ROLE") else { return };
     let _observe = observe::init();
     match role.as_str() {
-        "record" => record_for_ever(),
+        "record" => record_for_ever(&"x".repeat(3_000), 50),
+        "record much" => record_for_ever(&"x".repeat(10_000), 1),
         "abort" => {
             conversation(7, || {
                 step(1, "done");
@@ -165,6 +166,52 @@ fn a_process_killed_at_any_moment_loses_no_acknowledged_span() {
             assert!(begun.contains(&Some(thread)), "round {round}: {begun:?} lacks {thread}");
         }
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_process_killed_while_much_waits_on_disk_loses_no_acknowledged_span() {
+    let mut random = seed();
+    println!("seed {random}");
+    for round in 0..10 {
+        random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        let after = 3_000 + (random >> 33) as usize % 3_000;
+        let directory = tempfile::tempdir().unwrap();
+        let acknowledged = kill_after(start("record much", directory.path()), after);
+        // Files of this size hold chunks for which there was no room in memory.
+        let is_moved = |path: &Path| fs::metadata(path).unwrap().len() == 4 * 1024 * 1024;
+        let own = fs::read_dir(directory.path().join("journal")).unwrap().next().unwrap().unwrap().path();
+        let moved = fs::read_dir(own).unwrap().filter(|file| is_moved(&file.as_ref().unwrap().path()));
+        assert!(moved.count() > 0, "round {round}");
+        let (mut found, mut in_files) = (stored(directory.path()), BTreeSet::new());
+        let read = recover_dead(&directory.path().join("journal"), "local", |_, batch| {
+            for span in batch.spans.iter().filter(|span| span.name == "step") {
+                let number = number_in(span.input.as_deref().unwrap());
+                assert!(in_files.insert(number), "{number} is there twice");
+                let is_whole = span.output.as_deref() == Some(&*number.wrapping_mul(3).to_string());
+                assert!(is_whole || span.status == Status::Interrupted, "{number}");
+                if is_whole {
+                    found.insert(number);
+                }
+            }
+            Ok(())
+        });
+        assert!(read.unwrap().spans > 1_000);
+        let lost = acknowledged.iter().find(|number| !found.contains(number));
+        assert_eq!(lost, None, "round {round}");
+    }
+}
+
+/// The numbers of the steps that are in the database.
+fn stored(directory: &Path) -> BTreeSet<u64> {
+    let Ok(store) = SqliteStore::open_read_only(directory.join("observe.db")) else { return BTreeSet::new() };
+    let traces = store.traces(&TraceQuery::default()).unwrap().items;
+    let spans = traces.iter().flat_map(|of| store.trace(of.trace_id).unwrap().unwrap().spans);
+    spans.filter(|span| span.name == "step").map(|span| number_in(span.input.unwrap().get())).collect()
+}
+
+fn number_in(input: &str) -> u64 {
+    serde_json::from_str::<serde_json::Value>(input).unwrap()["number"].as_u64().unwrap()
 }
 
 #[test]

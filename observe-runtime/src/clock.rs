@@ -184,8 +184,9 @@ impl Anchor {
 
     #[cold]
     fn line_of(&self, ticks: u64) -> &Line {
-        let after = self.older.partition_point(|line| line.ticks <= ticks);
-        self.older.get(after.saturating_sub(1)).unwrap_or(&self.newest)
+        // Mostly it is one of the latest.
+        let line = self.older.iter().rev().find(|line| line.ticks <= ticks);
+        line.or(self.older.front()).unwrap_or(&self.newest)
     }
 }
 

@@ -9,7 +9,7 @@ use slab::Slab;
 use crate::{
     destination::Given,
     journal::{
-        Chunk, Tail,
+        Chunk, Piece, Spares, Tail,
         pool::{self, Class},
     },
 };
@@ -37,7 +37,7 @@ pub(super) struct Stamp {
 
 /// A chunk that is being read.
 pub(super) struct Reading {
-    pub(super) chunk: Arc<Chunk>,
+    pub(super) chunk: Piece,
     pub(super) read: usize,
     /// How far changes were looked for.
     scanned: usize,
@@ -54,7 +54,7 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    fn new(chunk: Arc<Chunk>) -> Self {
+    fn new(chunk: Piece) -> Self {
         Self { chunk, read: 0, scanned: 0, stamps: Vec::new(), held: 0, left: 0, arriving: None, arrived: 0 }
     }
 
@@ -68,12 +68,13 @@ impl Reading {
     }
 
     /// Gives the changes among the entries that are new, and holds them.
-    fn scan(&mut self, number: u32, change: &mut impl FnMut(&Entry<'_>, At)) {
+    fn scan(&mut self, number: u32, spares: &mut Spares, change: &mut impl FnMut(&Entry<'_>, At)) {
         // First this: then the flag is that of all of it. What is out of memory stays there if there is nothing to find.
         let len = self.chunk.len();
         if !self.chunk.may_have_changes() || self.scanned >= len {
             return;
         }
+        self.chunk.load(spares);
         let bytes = self.chunk.committed();
         while let Some((entry, len)) = bytes.get(self.scanned..).and_then(Entry::read) {
             if entry.kind == Kind::Change {
@@ -82,6 +83,7 @@ impl Reading {
             }
             self.scanned += len;
         }
+        self.chunk.unload(spares);
     }
 }
 
@@ -93,7 +95,9 @@ pub(super) struct Chunks {
     order: Vec<u32>,
     /// What the last look found and is still to be read: chunks, and how far.
     pub(super) due: VecDeque<(u32, usize)>,
-    fresh: Vec<Arc<Chunk>>,
+    fresh: Vec<Piece>,
+    /// Memory for what comes back from disk.
+    spares: Spares,
     /// The chunk that entries are copied to, and its number. It lies in the journal like any other, so that a process
     /// which is killed leaves its long-running spans there.
     copies: Option<(Tail, u32)>,
@@ -119,7 +123,7 @@ impl Chunks {
         self.take_fresh();
         for number in &self.order {
             if let Some(reading) = self.readings.get_mut(*number as usize) {
-                reading.scan(*number, &mut change);
+                reading.scan(*number, &mut self.spares, &mut change);
             }
         }
     }
@@ -127,7 +131,7 @@ impl Chunks {
     fn take_fresh(&mut self) {
         pool::taken(&mut self.fresh);
         for chunk in self.fresh.drain(..) {
-            if let Some(own) = self.unannounced.iter().position(|own| Arc::ptr_eq(own, &chunk)) {
+            if let Some(own) = self.unannounced.iter().position(|own| chunk.is(own)) {
                 self.unannounced.swap_remove(own);
             } else {
                 self.order.push(self.readings.insert(Reading::new(chunk)) as u32);
@@ -186,14 +190,18 @@ impl Chunks {
         let can_go = |number: &u32| {
             let Some(reading) = readings.get_mut(*number as usize) else { return false };
             // First this, then the length: what a thread writes until it leaves counts.
-            if !Chunk::is_left(&reading.chunk) || reading.read < reading.chunk.len() {
+            if !reading.chunk.is_left() || reading.read < reading.chunk.len() {
                 return false;
             }
             reading.left += u32::from(!waits);
             reading.held == 0 || reading.left >= PATIENCE
         };
-        let (left, stay) = mem::take(&mut self.order).into_iter().partition(can_go);
-        self.order = stay;
+        // What is due is in this order too: from its first on, hardly anything is read to its end.
+        let next = self.due.front().and_then(|(next, _)| self.order.iter().position(|number| number == next));
+        let stay = self.order.split_off(next.unwrap_or(self.order.len()));
+        let (left, mut kept): (_, Vec<_>) = mem::take(&mut self.order).into_iter().partition(can_go);
+        kept.extend(stay);
+        self.order = kept;
         left
     }
 
@@ -220,11 +228,29 @@ impl Chunks {
         self.readings.get(number as usize).is_some_and(|reading| reading.held > 0)
     }
 
+    /// Gives a chunk that is to be read, in memory.
+    pub(super) fn load(&mut self, number: u32) -> Option<(Piece, usize)> {
+        let reading = self.readings.get(number as usize)?;
+        reading.chunk.load(&mut self.spares);
+        Some((reading.chunk.clone(), reading.read))
+    }
+
+    /// Notes that a chunk was read so far.
+    pub(super) fn was_read(&mut self, number: u32, read: usize) {
+        if let Some(reading) = self.readings.get_mut(number as usize) {
+            // What is no entry is not read again and again.
+            reading.read = read;
+            if reading.held == 0 {
+                reading.chunk.unload(&mut self.spares);
+            }
+        }
+    }
+
     /// Takes a chunk out.
-    pub(super) fn remove(&mut self, number: u32) -> Option<Chunk> {
-        let reading = self.readings.try_remove(number as usize)?;
-        // Nobody else has it: it was left, and no copies of the handle are made.
-        Chunk::reclaim(reading.chunk).ok()
+    pub(super) fn remove(&mut self, number: u32) -> Option<Piece> {
+        let mut chunk = self.readings.try_remove(number as usize)?.chunk;
+        chunk.unload(&mut self.spares);
+        Some(chunk)
     }
 
     /// Copies an entry, with the attributes that it names, and says where both lie now.
@@ -277,7 +303,7 @@ impl Chunks {
             return true;
         }
         let Some((tail, chunk)) = pool::take_with_chunk(need, Class::Follow) else { return false };
-        let number = self.readings.insert(Reading::new(Arc::clone(&chunk))) as u32;
+        let number = self.readings.insert(Reading::new(Piece::Chunk(Arc::clone(&chunk)))) as u32;
         self.order.push(number);
         self.unannounced.push(chunk);
         self.copies = Some((tail, number));

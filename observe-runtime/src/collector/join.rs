@@ -4,7 +4,6 @@ use std::{
     collections::{HashMap, HashSet, VecDeque},
     hash::{BuildHasherDefault, Hasher},
     mem,
-    sync::Arc,
     time::Duration,
 };
 
@@ -27,7 +26,7 @@ use super::{
 use crate::{
     clock::Anchor,
     destination::Given,
-    journal::{Chunk, dropped, pool},
+    journal::{Piece, dropped, pool},
     report::Once,
     site::Site,
 };
@@ -110,7 +109,7 @@ pub(super) struct Table {
     /// Of what is being read of a chunk.
     sieve: Sieve,
     /// Chunks that nothing here needs any more, and what must have arrived before they are given back.
-    settling: VecDeque<(Vec<Given>, Chunk)>,
+    settling: VecDeque<(Vec<Given>, Piece)>,
 }
 
 impl Table {
@@ -183,7 +182,7 @@ impl Table {
     }
 
     fn open_here(&mut self, number: u32, begun: Begun) -> Option<Open> {
-        let chunk = Arc::clone(&self.chunks.reading(number)?.chunk);
+        let chunk = self.chunks.reading(number)?.chunk.clone();
         self.open(number, chunk.committed(), begun)
     }
 

@@ -109,6 +109,7 @@ impl Segment {
                 watch: Watch::new(capacity - HEADER),
                 changes: Flag::default(),
                 released: Last::default(),
+                sequence: 0,
                 segment: std::sync::Arc::clone(&segment),
             };
             chunk.put_number(CAPACITY_AT, capacity as u64);
@@ -141,6 +142,7 @@ pub(crate) struct Chunk {
     watch: Watch,
     changes: Flag,
     released: Last,
+    sequence: u64,
     segment: std::sync::Arc<Segment>,
 }
 
@@ -152,6 +154,16 @@ unsafe impl Sync for Chunk {}
 impl Chunk {
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
+    }
+
+    /// Whether it lies in a file.
+    pub(crate) fn is_in_file(&self) -> bool {
+        self.segment.is_file()
+    }
+
+    /// Its place in the order in which chunks are taken.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.sequence
     }
 
     /// Writes a number of the header other than the lengths.
@@ -220,6 +232,7 @@ impl Chunk {
     /// place in the order in which chunks are taken.
     pub(crate) fn open(mut self, sequence: u64) -> (Tail, Arc<Self>) {
         self.clear();
+        self.sequence = sequence;
         self.put_number(SEQUENCE_AT, sequence);
         // SAFETY: a capacity is larger than the header.
         let memory = unsafe { self.header.add(HEADER) };
@@ -395,9 +408,9 @@ impl Tail {
         self.chunk.capacity
     }
 
-    /// [`Chunk::release`], for whoever leaves the chunk.
-    pub(crate) fn release(&self) -> bool {
-        self.chunk.release()
+    /// Ends writing, and gives a reader's handle.
+    pub(crate) fn leave(self) -> Arc<Chunk> {
+        self.chunk
     }
 
     /// Says, before it is published, that something will be said of a span beside its start and end.

@@ -10,10 +10,12 @@ mod chunk_tests;
 mod directory;
 pub(crate) mod dropped;
 pub(crate) mod pool;
+mod spill;
 mod sync;
 mod writer;
 
 pub(crate) use chunk::{Chunk, Tail};
+pub(crate) use spill::{Piece, Spares};
 pub(crate) use writer::{Draft, Lost, is_capturing, unrecorded};
 
 /// Leaves everything to the process from which this one was forked; for its only thread.

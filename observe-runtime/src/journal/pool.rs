@@ -17,6 +17,7 @@ use std::{
 use super::{
     chunk::{Chunk, Segment, Tail},
     directory::Directory,
+    spill::{Piece, Spill},
 };
 use crate::{
     fork::{self, PerProcess},
@@ -35,8 +36,8 @@ const IN_MEMORY: usize = 40 * 1024 * 1024;
 /// The same in files, of which a part is in memory.
 const IN_FILES: usize = 240 * 1024 * 1024;
 
-/// Bytes of files that stay in memory. Beyond that, a thread takes a chunk out of it when it leaves it: the collector
-/// is far behind, and reads what is still there first.
+/// Bytes of chunks that are written and read in memory. Beyond that, a thread copies a chunk to disk when it leaves it, and
+/// has its memory back at once: the collector is far behind, and reads what is still there first.
 const RESIDENT: usize = 16 * 1024 * 1024;
 
 /// Whether that is possible.
@@ -50,7 +51,7 @@ const WAKE_AFTER: usize = 8 * CHUNK;
 
 /// So many chunks are kept ready at least, and at most, so that a thread rarely has to make them itself.
 const READY: usize = 16;
-const MOST_READY: usize = 128;
+const MOST_READY: usize = SPARES;
 
 /// So many chunks are kept of those that are given back, since they are in memory. The files of the others are deleted.
 const SPARES: usize = 4 * READY;
@@ -59,7 +60,7 @@ struct Pool {
     /// Empty chunks of the usual size, those that were in use last at the end.
     free: VecDeque<Chunk>,
     /// Chunks that a thread took and the collector has not seen yet, oldest first.
-    taken: Vec<Arc<Chunk>>,
+    taken: Vec<Piece>,
     /// Bytes of all chunks that are not free.
     used: usize,
     /// Bytes of the chunks in `taken`.
@@ -77,7 +78,22 @@ struct Pool {
     collector: Option<Thread>,
 }
 
-static POOL: PerProcess<(Mutex<Pool>, Condvar)> = PerProcess::new((Mutex::new(Pool::new()), Condvar::new()));
+/// What is under a lock, and what waits.
+struct Shared {
+    pool: Mutex<Pool>,
+    /// Told of every chunk that is given back.
+    freed: Condvar,
+    /// Locked before the pool, and for as long as a chunk is copied: the collector must not miss it.
+    spill: Mutex<Spill>,
+}
+
+impl Shared {
+    const fn new() -> Self {
+        Self { pool: Mutex::new(Pool::new()), freed: Condvar::new(), spill: Mutex::new(Spill::new()) }
+    }
+}
+
+static SHARED: PerProcess<Shared> = PerProcess::new(Shared::new());
 
 /// Bytes of the chunks that are not free and that nobody took out of memory.
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
@@ -95,21 +111,20 @@ static PAYLOADS_LOST: AtomicU64 = AtomicU64::new(0);
 static ASLEEP: AtomicBool = AtomicBool::new(false);
 
 fn pool() -> MutexGuard<'static, Pool> {
-    POOL.get().0.lock().unwrap_or_else(PoisonError::into_inner)
+    SHARED.get().pool.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Told of every chunk that is given back.
-fn freed() -> &'static Condvar {
-    &POOL.get().1
+fn spill() -> MutexGuard<'static, Spill> {
+    SHARED.get().spill.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Leaves everything to the process from which this one was forked; for its only thread.
 pub(super) fn begin_anew() {
     // The file that this process shares would keep the parent's directory locked when the parent is gone.
-    if let Ok(mut parents) = POOL.get().0.try_lock() {
+    if let Ok(mut parents) = SHARED.get().pool.try_lock() {
         (parents.directory, parents.left) = (None, None);
     }
-    POOL.renew((Mutex::new(Pool::new()), Condvar::new()));
+    SHARED.renew(Shared::new());
     IN_USE.store(0, Ordering::Relaxed);
     DROPPED.store(0, Ordering::Relaxed);
     PAYLOADS_LOST.store(0, Ordering::Relaxed);
@@ -207,7 +222,7 @@ pub(crate) fn take_with_chunk(need: usize, class: Class) -> Option<(Tail, Arc<Ch
     let (tail, chunk) = chunk.open(pool.sequence);
     pool.used += capacity;
     IN_USE.fetch_add(capacity, Ordering::Relaxed);
-    pool.taken.push(Arc::clone(&chunk));
+    pool.taken.push(Piece::Chunk(Arc::clone(&chunk)));
     let before = pool.unseen;
     pool.unseen += capacity;
     if before < WAKE_AFTER
@@ -229,7 +244,7 @@ fn wait_for(mut pool: MutexGuard<'static, Pool>, bytes: usize) -> MutexGuard<'st
     if let Some(collector) = &pool.collector {
         collector.unpark();
     }
-    match freed().wait_timeout_while(pool, limit, |pool| !pool.has_room_for(bytes, Class::Start)) {
+    match SHARED.get().freed.wait_timeout_while(pool, limit, |pool| !pool.has_room_for(bytes, Class::Start)) {
         Ok((waited, _)) => pool = waited,
         Err(poisoned) => pool = poisoned.into_inner().0,
     }
@@ -246,36 +261,94 @@ pub(crate) fn waits() -> bool {
     WAIT_MILLIS.load(Ordering::Relaxed) > 0
 }
 
-/// Moves to `chunks` those that threads have taken since the last call.
-pub(crate) fn taken(chunks: &mut Vec<Arc<Chunk>>) {
+/// Moves to `pieces` those chunks that threads have taken since the last call.
+pub(crate) fn taken(pieces: &mut Vec<Piece>) {
+    // One that is being copied is waited for.
+    let _spill = spill();
     let mut pool = pool();
-    chunks.append(&mut pool.taken);
+    pieces.append(&mut pool.taken);
     pool.unseen = 0;
 }
 
-/// Leaves a chunk for another one, and takes it out of memory if there is too much.
+/// Leaves a chunk for another one, and has it wait on disk if there is too much in memory.
 pub(crate) fn leave(tail: Tail) {
-    if IN_USE.load(Ordering::Relaxed) > RESIDENT && tail.release() {
-        IN_USE.fetch_sub(tail.capacity(), Ordering::Relaxed);
+    if IN_USE.load(Ordering::Relaxed) <= RESIDENT {
+        return;
+    }
+    match move_to_disk(tail.leave()) {
+        Ok(chunk) => make_free(chunk),
+        Err(chunk) => take_out(&chunk),
     }
 }
 
-/// Takes a chunk, which is read and waits for its spans to arrive, out of memory if there is much, or if it was before.
-pub(crate) fn set_aside(chunk: &Chunk) {
-    let is_much = IN_USE.load(Ordering::Relaxed) > RESIDENT / 2;
-    if (is_much || chunk.is_released()) && chunk.release() {
+/// Copies a chunk to disk, from where the collector will read it. The chunk, which nobody needs any more; or, where it
+/// stays as it is, back: the collector has seen it, it is a large one, or there is no place.
+fn move_to_disk(chunk: Arc<Chunk>) -> Result<Chunk, Arc<Chunk>> {
+    if !CAN_RELEASE || chunk.capacity() > CHUNK || !chunk.is_in_file() {
+        return Err(chunk);
+    }
+    let mut spill = spill();
+    let place = {
+        let pool = pool();
+        let place = pool.taken.iter().rposition(|piece| piece.is(&chunk));
+        place.filter(|_| pool.directory.is_some())
+    };
+    let Some(place) = place else { return Err(chunk) };
+    // Not under the pool's lock. What was taken keeps its place meanwhile.
+    let spilled = match spill.put(&chunk, || pool().directory.as_mut().map(Directory::next)) {
+        Ok(spilled) => Piece::Spilled(Arc::new(spilled)),
+        Err(error) => {
+            pool().leave_directory(&error);
+            return Err(chunk);
+        }
+    };
+    if let Some(piece) = pool().taken.get_mut(place) {
+        *piece = spilled;
+    }
+    Chunk::reclaim(chunk)
+}
+
+/// Takes a chunk, which lies in a file, out of memory.
+fn take_out(chunk: &Chunk) {
+    if chunk.release() {
         IN_USE.fetch_sub(chunk.capacity(), Ordering::Relaxed);
     }
 }
 
+/// Takes a chunk, which is read and waits for its spans to arrive, out of memory if there is much, or if it was before.
+pub(crate) fn set_aside(piece: &Piece) {
+    if let Piece::Chunk(chunk) = piece
+        && (chunk.is_released() || IN_USE.load(Ordering::Relaxed) > RESIDENT * 3 / 2)
+    {
+        take_out(chunk);
+    }
+}
+
 /// Gives back a chunk whose entries are no longer needed by anyone.
-pub(crate) fn give_back(mut chunk: Chunk) {
+pub(crate) fn give_back(piece: Piece) {
+    let capacity = piece.capacity();
+    match piece {
+        Piece::Chunk(chunk) => {
+            // Nobody else has it: it was left, and no copies of the handle are made.
+            if let Ok(chunk) = Chunk::reclaim(chunk) {
+                make_free(chunk);
+            }
+        }
+        Piece::Spilled(spilled) => spilled.clear(),
+    }
+    let mut pool = pool();
+    pool.used = pool.used.saturating_sub(capacity);
+    drop(pool);
+    SHARED.get().freed.notify_all();
+}
+
+/// Makes the memory of a chunk that nobody needs free.
+fn make_free(mut chunk: Chunk) {
     if !chunk.is_released() {
         IN_USE.fetch_sub(chunk.capacity(), Ordering::Relaxed);
     }
     chunk.clear();
     let mut pool = pool();
-    pool.used = pool.used.saturating_sub(chunk.capacity());
     if chunk.capacity() == CHUNK && pool.free.len() < SPARES {
         pool.free.push_back(chunk);
     } else {
@@ -284,7 +357,6 @@ pub(crate) fn give_back(mut chunk: Chunk) {
         chunk.release();
         drop(chunk);
     }
-    freed().notify_all();
 }
 
 /// Whether the journal is far from full.
@@ -293,12 +365,14 @@ pub(crate) fn is_roomy() -> bool {
     pool().has_room_for(eighth, Class::Start)
 }
 
-/// Makes chunks ready ahead of the threads that will take them: twice as many as they took since the last call.
+/// Makes chunks ready ahead of the threads that will take them: twice as many as they took since the last call, but no more
+/// than are in memory at a time, since they have those back that they leave then.
 pub(crate) fn provide() {
     let mut pool = pool();
     let taken = usize::try_from(pool.sequence - pool.provided).unwrap_or(usize::MAX);
     pool.provided = pool.sequence;
-    let want = taken.saturating_mul(2).clamp(READY, MOST_READY);
+    let most = RESIDENT.saturating_sub(IN_USE.load(Ordering::Relaxed)) / CHUNK;
+    let want = taken.saturating_mul(2).min(most).clamp(READY, MOST_READY);
     while pool.free.len() < want {
         let path = pool.directory.as_mut().map(Directory::next);
         // Not under the lock: it takes a while to write a file's blocks.

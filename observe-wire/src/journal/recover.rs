@@ -97,6 +97,8 @@ pub fn recover(
         recovered.damaged += damaged as u64;
     }
     all.sort_by_key(|chunk| chunk.sequence);
+    // Killed while it moved a chunk to another file, the process has left it in both.
+    all.dedup_by(|again, chunk| again.sequence == chunk.sequence && again.entries == chunk.entries);
     let mut book = Book::default();
     for chunk in &all {
         recovered.damaged += book.read(chunk) as u64;

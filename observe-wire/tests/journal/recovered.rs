@@ -2,14 +2,14 @@
 
 use std::{fs, io};
 
-use observe_model::{Span, SpanId, Status, Timestamp};
+use observe_model::{Metric, Record, Span, SpanId, Status, Target, Timestamp};
 use observe_wire::journal::{
     Found, Home, RecoverError, Recovered,
-    entry::{Ending, Field},
+    entry::{Ending, Field, Kind},
     recover, recover_all_dead, recover_dead,
 };
 
-use crate::writer::{arrived, book, change, chunk, ended, small, stamp, start};
+use crate::writer::{arrived, book, change, chunk, ended, note, small, stamp, start};
 
 fn spans(files: &[Vec<u8>]) -> (Result<Recovered, RecoverError>, Vec<Span<'static>>) {
     let mut spans = Vec::new();
@@ -61,6 +61,23 @@ fn a_start_that_is_there_twice_is_one_span_and_the_later_one_counts() {
     let (recovered, spans) = spans(&[[book(), copy, first].concat()]);
     assert_eq!(recovered.map(|r| r.spans), Ok(1));
     assert_eq!(spans[0].attributes.session.as_deref(), Some("later"));
+}
+
+#[test]
+fn a_chunk_that_was_being_moved_to_another_file_is_read_once() {
+    let record = Record::Metric(Metric {
+        id: "m".into(),
+        name: "tokens".into(),
+        value: 2.0,
+        unit: None,
+        tags: Vec::new(),
+        target: Target::default(),
+        at: Timestamp(1),
+    });
+    let moved = chunk(2, &[start(1, 0, 0, "{}"), note(Kind::Record, 0, &record)], 0);
+    let (recovered, spans) = spans(&[[book(), moved.clone()].concat(), moved]);
+    let once = Recovered { spans: 1, interrupted: 1, metrics: 1, ..Recovered::default() };
+    assert_eq!((recovered, spans.len()), (Ok(once), 1));
 }
 
 #[test]

@@ -51,8 +51,7 @@ impl Table {
         anchor: &Anchor,
         outlets: &mut Outlets,
     ) -> usize {
-        let Some(reading) = self.chunks.reading(number) else { return 0 };
-        let (chunk, from) = (Arc::clone(&reading.chunk), reading.read);
+        let Some((chunk, from)) = self.chunks.load(number) else { return 0 };
         let bytes = chunk.committed().get(..due).unwrap_or_default();
         match (outlets.mask.has_hook(), outlets.mask.has_patterns()) {
             (true, _) => self.sieve.suspect_all(),
@@ -66,11 +65,10 @@ impl Table {
             }
         }
         self.set_aside(number, bytes, 0);
-        if let Some(reading) = self.chunks.reading(number) {
-            // What is no entry is not read again and again.
-            reading.read = bytes.len();
-        }
-        bytes.len() - from
+        let read = bytes.len();
+        drop(chunk);
+        self.chunks.was_read(number, read);
+        read - from
     }
 
     /// Reads a chunk's entries from `at` on, up to the next definition of attributes, which it gives.
