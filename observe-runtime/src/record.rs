@@ -252,9 +252,9 @@ fn new_id() -> String {
 /// Writes a record to the journal, where it survives a crash as spans do.
 fn write(record: &Record) {
     let Ok(json) = serde_json::to_vec(record) else { return };
-    if let Ok(mut draft) = Draft::begin::<8>(Kind::Record, 0) {
+    // What is not written is counted where it is lost.
+    let _ = Draft::write::<8, _>(Kind::Record, 0, |mut draft| {
         draft.put(&json);
-        draft.commit(Kind::Record, 0, true, |bytes| *bytes = [0; 8]);
-        draft.keep();
-    }
+        draft.commit((Kind::Record, 0), true, [0]);
+    });
 }

@@ -13,8 +13,8 @@ use observe_model::{Level, SpanType};
 use observe_wire::journal::{entry::Kind, escape::escape, notes::SiteNote};
 
 use crate::{
-    capture,
-    journal::{Draft, book},
+    capture::{self, Sink},
+    journal::{Desk, book},
 };
 
 /// One place in the source that begins spans; made by the macro as a `static`.
@@ -79,17 +79,19 @@ impl Key {
         Self { json: json.into(), padded, len, is_secret }
     }
 
-    /// Writes it; whether its value is to follow.
+    /// Writes it at this place; where it ends, and whether its value is to follow.
     #[inline(always)]
-    pub(crate) fn put(&self, draft: &mut Draft) -> bool {
-        (self.len <= SHORT && draft.put_padded(self.padded, self.len)) || self.put_slowly(draft)
+    pub(crate) fn put(&self, desk: &mut Desk, at: usize) -> (usize, bool) {
+        if self.len <= SHORT && desk.put_padded(at, self.padded) {
+            return (at + self.len, true);
+        }
+        self.put_slowly(desk, at)
     }
 
     #[cold]
     #[inline(never)]
-    fn put_slowly(&self, draft: &mut Draft) -> bool {
-        draft.put(&self.json);
-        !self.is_secret
+    fn put_slowly(&self, desk: &mut Desk, at: usize) -> (usize, bool) {
+        (desk.put(at, &self.json), !self.is_secret)
     }
 }
 

@@ -39,7 +39,7 @@ struct Array {
 
 impl Array {
     /// Appends an item, if there is room for it.
-    fn push(&mut self, put: impl FnOnce(&mut Draft)) {
+    fn push(&mut self, put: impl FnOnce(&mut Draft<'_>)) {
         if self.cut > 0 {
             self.cut += 1;
             return;
@@ -56,14 +56,11 @@ impl Array {
     }
 
     /// Writes the array.
-    fn put(&self, draft: &mut Draft) {
+    fn put(&self, draft: &mut Draft<'_>) {
         if self.bytes.is_empty() {
             draft.put(b"[");
         } else {
-            draft.put(&self.bytes);
-        }
-        if self.raw {
-            draft.mark_raw();
+            draft.put_captured(&self.bytes, self.raw);
         }
         if self.cut > 0 {
             draft.put(if self.bytes.is_empty() { b"\"$cut: " } else { b",\"$cut: " });
@@ -86,7 +83,7 @@ impl Items {
     }
 
     /// An item came, which `put` writes.
-    fn came(&mut self, put: impl FnOnce(&mut Draft)) {
+    fn came(&mut self, put: impl FnOnce(&mut Draft<'_>)) {
         if let Some(span) = self.span()
             && !self.began
         {

@@ -33,7 +33,7 @@ use self::{
 use std::{fmt, marker::PhantomData, mem::ManuallyDrop, sync::Arc};
 
 use observe_model::{Failure, SpanId};
-use observe_wire::journal::entry::{self, Ending, Field, Kind};
+use observe_wire::journal::entry::{Ending, Field, Kind};
 use serde::Serialize;
 
 use crate::{
@@ -100,7 +100,7 @@ impl Slot {
     #[inline(never)]
     fn returned(&mut self, value: &dyn Capture) {
         if let Some(span) = self.span() {
-            end_with(span, value);
+            end_with::<1>(span, value);
         }
         self.leave();
     }
@@ -162,41 +162,26 @@ impl More {
 
 /// Writes an end with what `payload` puts.
 #[inline]
-pub(crate) fn end(span: SpanId, ending: Ending, payload: impl FnOnce(&mut Draft) -> bool) {
+pub(crate) fn end(span: SpanId, ending: Ending, payload: impl FnOnce(&mut Draft<'_>) -> bool) {
+    write(Kind::End, ending as u8, span, payload);
+}
+
+/// Writes what is said of `span` at this moment, and what `payload` puts; whether that is a payload.
+#[inline(always)]
+fn write(kind: Kind, code: u8, span: SpanId, payload: impl FnOnce(&mut Draft<'_>) -> bool) {
     let ticks = clock::ticks();
-    match Draft::begin_quickly::<16>(Kind::End, 0) {
-        Some(draft) => finish(draft, span, ticks, ending, payload),
-        None => end_elsewhere(span, ticks, ending, payload),
-    }
+    // What is lost is counted where it is.
+    let _ = Draft::write::<16, _>(kind, 0, |mut draft| {
+        let filled = payload(&mut draft);
+        draft.commit((kind, code), filled, [span.to_int(), ticks]);
+    });
 }
 
-/// [`end`] where the thread's chunk has no room.
-#[cold]
-#[inline(never)]
-fn end_elsewhere(span: SpanId, ticks: u64, ending: Ending, payload: impl FnOnce(&mut Draft) -> bool) {
-    if let Ok(draft) = Draft::begin::<16>(Kind::End, 0) {
-        finish(draft, span, ticks, ending, payload);
-    }
-}
-
+/// Writes the end of a span that returned `value`; `PLACE` as in [`capture::put_here`].
 #[inline(always)]
-fn finish(
-    mut draft: Draft,
-    span: SpanId,
-    ticks: u64,
-    ending: Ending,
-    payload: impl FnOnce(&mut Draft) -> bool,
-) {
-    let filled = payload(&mut draft);
-    draft.commit(Kind::End, ending as u8, filled, |bytes| *bytes = entry::moment(span.to_int(), ticks));
-    draft.keep();
-}
-
-/// Writes the end of a span that returned `value`.
-#[inline(always)]
-fn end_with(span: SpanId, value: &dyn Capture) {
+fn end_with<const PLACE: u8>(span: SpanId, value: &dyn Capture) {
     end(span, Ending::Returned, |draft| {
-        capture::put_any(draft, value);
+        capture::put_here::<PLACE>(draft, value);
         true
     });
 }
@@ -211,13 +196,11 @@ pub(crate) fn end_with_text(span: SpanId, ending: Ending, text: &str) {
 }
 
 /// Writes a change of `span`.
-pub(crate) fn change(span: SpanId, field: Field, payload: impl FnOnce(&mut Draft)) {
-    let ticks = clock::ticks();
-    if let Ok(mut draft) = Draft::begin::<16>(Kind::Change, 0) {
-        payload(&mut draft);
-        draft.commit(Kind::Change, field as u8, true, |bytes| *bytes = entry::moment(span.to_int(), ticks));
-        draft.keep();
-    }
+pub(crate) fn change(span: SpanId, field: Field, payload: impl FnOnce(&mut Draft<'_>)) {
+    write(Kind::Change, field as u8, span, |draft| {
+        payload(draft);
+        true
+    });
 }
 
 /// Notes an error with its sources; what ends the span with it says its text alone.
@@ -240,7 +223,7 @@ pub trait Call {
     /// Ends the span with `value`.
     fn returned(&mut self, value: &dyn Capture) {
         if let Some(span) = self.span() {
-            end_with(span, value);
+            end_with::<2>(span, value);
         }
         self.leave();
     }

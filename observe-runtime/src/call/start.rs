@@ -8,7 +8,7 @@ use observe_wire::journal::entry::{self, Kind};
 
 use super::{Live, More, Place, Slot, Whereabouts};
 use crate::{
-    capture::{self, Capture},
+    capture::{self, Capture, Sink},
     clock,
     context::{self, Context, Stamp},
     ids,
@@ -23,13 +23,13 @@ impl Slot {
     pub(super) fn begin(&mut self, site: &'static Site, arguments: &[&dyn Capture]) -> bool {
         if let Some(outer) = context::current_plain()
             && let Some(known) = site.known_already()
-            && let Some(mut draft) = Draft::begin_quickly::<{ entry::Start::LEN }>(Kind::Start, outer.stamp)
+            && let Ok(Some(span)) =
+                Draft::write::<{ entry::Start::LEN }, _>(Kind::Start, outer.stamp, |draft| {
+                    context::set_span(ids::span_id().to_int());
+                    put::<0>(draft, known, (outer.span, false), arguments)
+                })
         {
-            context::set_span(ids::span_id().to_int());
-            let has_input = put::<0>(&mut draft, known, arguments);
-            let span = write(&mut draft, known, (outer.span, false), has_input);
-            draft.keep();
-            self.0 = ManuallyDrop::new(span.map(|span| Live { span, parent: outer.span, more: None }));
+            self.0 = ManuallyDrop::new(Some(Live { span, parent: outer.span, more: None }));
             return true;
         }
         self.begin_slowly(site, arguments)
@@ -79,14 +79,12 @@ impl Slot {
 /// A span that is about to begin.
 #[derive(Default)]
 pub(crate) struct Start {
-    /// `None` if nothing is recorded.
-    draft: Option<Draft>,
+    /// What is known of its site; `None` if nothing is recorded.
+    known: Option<&'static Known>,
     /// The parent's id; 0 for a root.
     parent: u64,
     /// Whether that was given with the trace.
     given_parent: bool,
-    /// What is known of its site.
-    known: Option<&'static Known>,
 }
 
 impl Start {
@@ -110,9 +108,9 @@ impl Start {
             return false;
         }
         let known = site.known();
-        match Draft::begin::<{ entry::Start::LEN }>(Kind::Start, at.stamp) {
-            Ok(draft) => {
-                (self.draft, self.parent, self.known) = (Some(draft), at.span_number(), Some(known));
+        match Draft::reserve::<{ entry::Start::LEN }>(Kind::Start, at.stamp) {
+            Ok(()) => {
+                (self.parent, self.known) = (at.span_number(), Some(known));
                 context::set(at.in_span(Some(ids::span_id())));
                 true
             }
@@ -129,42 +127,52 @@ impl Start {
 
     /// Writes the start of the span with these arguments; its id.
     fn commit(&mut self, arguments: &[&dyn Capture]) -> Option<SpanId> {
-        let (mut draft, known) = (self.draft.take()?, self.known?);
-        let has_input = put::<1>(&mut draft, known, arguments);
-        let span = write(&mut draft, known, (self.parent, self.given_parent), has_input);
-        draft.keep();
-        span
+        self.write(|draft, known, parent| put::<1>(draft, known, parent, arguments))
     }
 
-    /// Writes the start of a span with an input that was captured before, and whether that holds raw segments; its id.
+    /// Writes the start of the span with an input that was captured before, and whether that holds raw segments; its id.
     pub(crate) fn commit_with(&mut self, input: Option<(&[u8], bool)>) -> Option<SpanId> {
-        if let Some((bytes, raw)) = input {
-            self.draft.as_mut()?.put_captured(bytes, raw);
-        }
-        let mut draft = self.draft.take()?;
-        let span = write(&mut draft, self.known?, (self.parent, self.given_parent), input.is_some());
-        draft.keep();
-        span
+        self.write(|mut draft, known, parent| {
+            if let Some((bytes, raw)) = input {
+                draft.put_captured(bytes, raw);
+            }
+            commit(draft, known, parent, input.is_some())
+        })
+    }
+
+    fn write(&self, write: impl FnOnce(Draft<'_>, &Known, Parent) -> Option<SpanId>) -> Option<SpanId> {
+        let (known, parent) = (self.known?, (self.parent, self.given_parent));
+        let stamp = context::current().stamp;
+        Draft::write::<{ entry::Start::LEN }, _>(Kind::Start, stamp, |draft| write(draft, known, parent))
+            .ok()?
     }
 }
 
-/// Writes the arguments under their names; whether there are any.
+/// A parent's id, and whether it was given with the trace.
+type Parent = (u64, bool);
+
+/// Writes the start of the span that is in force, with the arguments under their names; its id.
 #[inline(always)]
-fn put<const PLACE: u8>(draft: &mut Draft, known: &Known, arguments: &[&dyn Capture]) -> bool {
-    capture::put_each::<PLACE>(draft, &known.keys, arguments);
+fn put<const PLACE: u8>(
+    Draft { desk, at }: Draft<'_>,
+    known: &Known,
+    parent: Parent,
+    arguments: &[&dyn Capture],
+) -> Option<SpanId> {
+    let mut at = capture::put_each::<PLACE>(Draft { desk: &mut *desk, at }, &known.keys, arguments);
     let has_input = !known.keys.is_empty();
     if has_input {
-        draft.put_byte(b'}');
+        at = desk.sink.put_array(at, [b'}']);
     }
-    has_input
+    commit(Draft { desk, at }, known, parent, has_input)
 }
 
-/// Writes the start of the span that is in force, with its parent and whether that was given; its id.
+/// Ends the start of the span that is in force; its id.
 #[inline(always)]
-fn write(
-    draft: &mut Draft,
+fn commit(
+    draft: Draft<'_>,
     known: &Known,
-    (parent, given_parent): (u64, bool),
+    (parent, given_parent): Parent,
     has_input: bool,
 ) -> Option<SpanId> {
     let inner = context::current();
@@ -177,6 +185,6 @@ fn write(
         site: known.number,
         given_parent,
     };
-    draft.commit(Kind::Start, start.code(), has_input, |bytes| start.write(bytes));
+    draft.commit((Kind::Start, start.code()), has_input, start.words());
     inner.span()
 }

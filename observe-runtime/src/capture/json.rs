@@ -66,9 +66,18 @@ pub(crate) struct Limits {
     pub(crate) redact: bool,
 }
 
+impl Limits {
+    const DEFAULT: Self = Self { bytes: 64 * 1024, depth: 64, redact: true };
+
+    /// `Some`s and newtypes within each other.
+    const fn layers(&self) -> u32 {
+        self.depth.saturating_mul(4)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Limits { bytes: 64 * 1024, depth: 64, redact: true }
+        Self::DEFAULT
     }
 }
 
@@ -92,70 +101,139 @@ pub(crate) struct Outcome {
     pub(crate) failed: bool,
 }
 
-/// Writes `value` to the sink as JSON. If the value panics, the caller truncates the sink; nothing else is left behind.
-#[inline]
-pub(crate) fn capture<S: Sink, T: Serialize + ?Sized>(value: &T, sink: &mut S, limits: Limits) -> Outcome {
-    capture_by(sink, limits, |writer| writer.value(value))
+/// Writes `value` to the sink as JSON, at this place; where it ends, and what became of it. If the value panics, what was
+/// written is of no use, and nothing else is left behind.
+pub(crate) fn capture<S, T>(value: &T, sink: S, at: usize, limits: Limits) -> (usize, Outcome)
+where
+    S: Sink,
+    T: Serialize + ?Sized,
+{
+    Writer::new(sink, limits).one(at, |at| at.value(value))
 }
 
-/// The same of what `write` writes.
-#[inline]
-pub(crate) fn capture_by<S: Sink>(
-    sink: &mut S,
+/// Where what was written ends.
+pub(crate) type Done = Result<usize, Error>;
+
+/// The state of a capture. Between two values it is as it was made.
+pub(crate) struct Writer<S> {
+    pub(crate) sink: S,
     limits: Limits,
-    write: impl FnOnce(&mut Writer<'_, S>) -> Done,
-) -> Outcome {
-    let start = sink.mark();
-    let mut writer = Writer {
-        end: start.saturating_add(limits.bytes),
-        sink,
-        depth: limits.depth,
-        layers: limits.depth.saturating_mul(4),
-        complete_at: None,
-        redact: limits.redact,
-        outcome: Outcome::default(),
-        failure: None,
-    };
-    match write(&mut writer) {
-        Ok(()) if writer.failure.is_none() => writer.outcome,
-        result => writer.conclude(start, result),
-    }
-}
-
-/// Whether a value was written.
-pub(crate) type Done = Result<(), Error>;
-
-/// The state of one capture; `&mut Writer` is the serializer.
-pub(crate) struct Writer<'s, S> {
-    sink: &'s mut S,
-    /// The sink's length from which on elements are cut.
-    end: usize,
+    /// Where the value begins.
+    start: usize,
     /// Arrays and objects that may still be opened.
     depth: u32,
     /// `Some`s and newtypes that may still be entered.
     layers: u32,
-    /// The sink's length when a compound closed early, while the error that says so is on its way up.
-    complete_at: Option<usize>,
-    redact: bool,
+    /// Something of what follows is not as it was made.
+    noted: bool,
     outcome: Outcome,
+    /// Where a compound closed early, while the error that says so is on its way up.
+    complete_at: Option<usize>,
     failure: Option<Box<Message>>,
 }
 
-impl<S: Sink> Writer<'_, S> {
+/// A place to write at: the serializer. It goes by value from one piece to the next, so that it stays in registers.
+pub(crate) struct At<'w, S> {
+    writer: &'w mut Writer<S>,
+    at: usize,
+}
+
+impl<S: Sink> At<'_, S> {
+    /// Serialises a value, unless that would be to wait for a lock.
+    #[inline(always)]
+    pub(crate) fn value<T: Serialize + ?Sized>(self, value: &T) -> Done {
+        if locks::waits::<T>() {
+            return self.writer.display(self.at, &format_args!("<{}>", type_name::<T>()), |_| {});
+        }
+        value.serialize(self)
+    }
+
+    /// Serialises what a `Some` or a newtype holds.
+    #[inline]
+    fn layer<T: Serialize + ?Sized>(self, value: &T) -> Done {
+        let Self { writer, at } = self;
+        if writer.layers == 0 {
+            return Ok(writer.too_deep(at));
+        }
+        writer.layers -= 1;
+        let done = At { writer, at }.value(value);
+        writer.layers += 1;
+        done
+    }
+
+    /// Writes what `value` prints for debugging as a string with its quotes.
+    pub(crate) fn debug(self, value: &dyn fmt::Debug) -> Done {
+        self.writer.debug(self.at, value)
+    }
+}
+
+impl<S> Writer<S> {
+    pub(crate) const fn new(sink: S, limits: Limits) -> Self {
+        let outcome = Outcome { raw: false, cut: None, failed: false };
+        let (depth, layers) = (limits.depth, limits.layers());
+        Self {
+            sink,
+            limits,
+            start: 0,
+            depth,
+            layers,
+            noted: false,
+            outcome,
+            complete_at: None,
+            failure: None,
+        }
+    }
+
+    /// Makes it ready for another value, behind one that was not written whole.
+    #[cold]
+    pub(crate) fn reset(&mut self) {
+        (self.depth, self.layers) = (self.limits.depth, self.limits.layers());
+        (self.noted, self.outcome, self.complete_at, self.failure) = (false, Outcome::default(), None, None);
+    }
+}
+
+impl<S: Sink> Writer<S> {
+    /// Writes one value at this place; where it ends, and what became of it. If it panics, [`Writer::reset`] must follow.
+    #[inline(always)]
+    pub(crate) fn one(&mut self, at: usize, write: impl FnOnce(At<'_, S>) -> Done) -> (usize, Outcome) {
+        self.start = at;
+        match write(At { writer: self, at }) {
+            Ok(end) if !self.noted => (end, Outcome::default()),
+            done => self.conclude(done),
+        }
+    }
+
     /// Whether the cap is reached.
     #[inline(always)]
-    fn full(&self) -> bool {
-        self.sink.len() >= self.end
+    fn full(&self, at: usize) -> bool {
+        !self.sink.is_clear(at) && self.left(at) == 0
     }
 
-    fn left(&self) -> usize {
-        self.end.saturating_sub(self.sink.len())
+    /// How many bytes may be written.
+    #[inline(never)]
+    fn left(&self, at: usize) -> usize {
+        let end = self.start.saturating_add(self.sink.limit(&self.limits));
+        if self.sink.is_full() { 0 } else { end.saturating_sub(at) }
     }
 
-    /// Marks a value that closed early: what it returns is an error, and everything is in place.
+    /// What became of the value, to be changed.
     #[cold]
-    fn complete(&mut self) -> Error {
-        self.complete_at = Some(self.sink.len());
+    fn outcome(&mut self) -> &mut Outcome {
+        self.noted = true;
+        &mut self.outcome
+    }
+
+    /// Notes what was cut, if it is the first thing.
+    #[cold]
+    fn cut(&mut self, cut: Cut) {
+        self.outcome().cut.get_or_insert(cut);
+    }
+
+    /// Marks a value that closed early at this place: what it returns is an error, and everything is there.
+    #[cold]
+    fn complete(&mut self, at: usize) -> Error {
+        self.noted = true;
+        self.complete_at = Some(at);
         Error(None)
     }
 
@@ -164,9 +242,10 @@ impl<S: Sink> Writer<'_, S> {
     #[inline(never)]
     fn settle(&mut self, error: Error) -> Done {
         // Taken: the next error is another one.
-        if self.complete_at.take() == Some(self.sink.len()) {
-            return Ok(());
+        if let Some(at) = self.complete_at.take() {
+            return Ok(at);
         }
+        self.noted = true;
         if self.failure.is_none() {
             let Error(message) = error;
             self.failure = Some(message.unwrap_or_default());
@@ -176,42 +255,44 @@ impl<S: Sink> Writer<'_, S> {
 
     #[cold]
     #[inline(never)]
-    fn conclude(mut self, start: usize, result: Done) -> Outcome {
-        if let Err(error) = result {
-            // What settle returns is in the writer too.
-            let _ = self.settle(error);
+    fn conclude(&mut self, done: Done) -> (usize, Outcome) {
+        // What settle returns for a failure is here too.
+        let mut at = done.or_else(|error| self.settle(error)).unwrap_or(self.start);
+        let mut outcome = self.outcome;
+        if let Some(failure) = self.failure.take() {
+            at = self.sink.put(self.start, b"{\"$error\":\"");
+            text::escape(failure.text().as_bytes(), |piece| at = self.sink.put(at, piece));
+            at = self.sink.put(at, b"\"}");
+            outcome = Outcome { raw: false, cut: None, failed: true };
         }
-        let Some(failure) = self.failure else { return self.outcome };
-        self.sink.truncate(start);
-        self.sink.put(b"{\"$error\":\"");
-        text::escape(failure.text().as_bytes(), |piece| self.sink.put(piece));
-        self.sink.put(b"\"}");
-        Outcome { raw: false, cut: None, failed: true }
+        self.reset();
+        (at, outcome)
     }
 
     /// Writes a string with its quotes.
     #[inline(never)]
-    fn string(&mut self, value: &str) {
+    fn string(&mut self, at: usize, value: &str) -> usize {
         // The shorter ones are copied in other ways. Apart, each has registers enough.
-        if !self.plain_string(value, text::copy_and_check_blocks) {
-            self.other_string(value);
+        if self.plain_string(at, value, text::copy_and_check_blocks) {
+            return at + value.len() + 2;
         }
+        self.other_string(at, value)
     }
 
     #[inline(never)]
-    fn other_string(&mut self, value: &str) {
-        if value.len() >= text::BLOCK || !self.plain_string(value, text::copy_and_check_few) {
-            self.unusual_string(value);
+    fn other_string(&mut self, at: usize, value: &str) -> usize {
+        if value.len() < text::BLOCK && self.plain_string(at, value, text::copy_and_check_few) {
+            return at + value.len() + 2;
         }
+        self.unusual_string(at, value)
     }
 
     /// Writes a string, if it is not long, not cut, and `copy`, which says whether anything is to be escaped, finds nothing.
     #[inline(always)]
-    fn plain_string(&mut self, value: &str, copy: impl FnOnce(&[u8], &mut [u8]) -> bool) -> bool {
+    fn plain_string(&mut self, at: usize, value: &str, copy: impl FnOnce(&[u8], &mut [u8]) -> bool) -> bool {
         let len = value.len();
         len <= RAW_OVER
-            && self.sink.len().saturating_add(len) <= self.end
-            && self.sink.fill(len + 2, |room| match room {
+            && self.sink.fill(at, len + 2, |room| match room {
                 [open, between @ .., close] => {
                     (*open, *close) = (b'"', b'"');
                     !copy(value.as_bytes(), between)
@@ -220,10 +301,10 @@ impl<S: Sink> Writer<'_, S> {
             })
     }
 
-    /// A string that is long, cut, or has something to escape.
+    /// A string that is long, cut, or has something to escape, or for which there may be no room.
     #[inline(never)]
-    fn unusual_string(&mut self, value: &str) {
-        let left = self.left();
+    fn unusual_string(&mut self, at: usize, value: &str) -> usize {
+        let left = self.left(at);
         let raw = value.len() > RAW_OVER && left > RAW_OVER;
         // A raw segment's length has 32 bits.
         let head = if raw {
@@ -233,92 +314,96 @@ impl<S: Sink> Writer<'_, S> {
         };
         let dropped = value.len() - head.len();
         if dropped > 0 {
-            self.outcome.cut.get_or_insert(Cut::Size);
+            self.cut(Cut::Size);
         }
         if raw {
-            return self.raw_segment(head, dropped);
+            return self.raw_segment(at, head, dropped);
         }
-        self.sink.put_array([b'"']);
-        text::escape(head.as_bytes(), |piece| self.sink.put(piece));
+        let mut at = self.sink.put(at, b"\"");
+        text::escape(head.as_bytes(), |piece| at = self.sink.put(at, piece));
         if dropped > 0 {
-            text::put_cut_mark(dropped, |piece| self.sink.put(piece));
+            text::put_cut_mark(dropped, |piece| at = self.sink.put(at, piece));
         }
-        self.sink.put_array([b'"']);
+        self.sink.put(at, b"\"")
     }
 
-    fn raw_segment(&mut self, head: &str, dropped: usize) {
+    fn raw_segment(&mut self, at: usize, head: &str, dropped: usize) -> usize {
         let mut len = head.len();
         if dropped > 0 {
             text::put_cut_mark(dropped, |piece| len += piece.len());
         }
         let [a, b, c, d] = u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes();
-        self.sink.put_array([RAW, a, b, c, d]);
-        self.sink.put(head.as_bytes());
+        let mut at = self.sink.put(at, &[RAW, a, b, c, d]);
+        at = self.sink.put(at, head.as_bytes());
         if dropped > 0 {
-            text::put_cut_mark(dropped, |piece| self.sink.put(piece));
+            text::put_cut_mark(dropped, |piece| at = self.sink.put(at, piece));
         }
-        self.outcome.raw = true;
+        self.outcome().raw = true;
+        at
     }
 
     /// Writes what `value` prints as a string with its quotes; `seen` is shown the pieces.
-    fn display<T: Display + ?Sized>(&mut self, value: &T, seen: impl FnMut(&str)) -> Done {
-        self.print(format_args!("{value}"), seen, None)
+    fn display<T: Display + ?Sized>(&mut self, at: usize, value: &T, seen: impl FnMut(&str)) -> Done {
+        self.print(at, format_args!("{value}"), seen, None)
     }
 
-    /// Writes what `value` prints for debugging as a string with its quotes.
     #[inline(never)]
-    pub(crate) fn debug(&mut self, value: &dyn fmt::Debug) -> Done {
-        let shown = self.redact.then(Shown::default);
-        self.print(format_args!("{value:?}"), |_| {}, shown)
+    fn debug(&mut self, at: usize, value: &dyn fmt::Debug) -> Done {
+        let shown = self.limits.redact.then(Shown::default);
+        self.print(at, format_args!("{value:?}"), |_| {}, shown)
     }
 
     /// Writes a text with its quotes, all of it or what is `shown`.
-    fn print(&mut self, text: fmt::Arguments<'_>, seen: impl FnMut(&str), shown: Option<Shown>) -> Done {
-        self.sink.put_array([b'"']);
-        let mut pieces = Pieces { writer: &mut *self, seen, shown, dropped: 0, depth: 0 };
+    fn print(
+        &mut self,
+        at: usize,
+        text: fmt::Arguments<'_>,
+        seen: impl FnMut(&str),
+        shown: Option<Shown>,
+    ) -> Done {
+        let at = self.sink.put(at, b"\"");
+        let mut pieces = Pieces { writer: &mut *self, at, seen, shown, dropped: 0, depth: 0 };
         let mut printed = pieces.write_fmt(text);
-        let (dropped, depth) = (pieces.dropped, pieces.depth);
+        let (mut at, dropped, depth) = (pieces.at, pieces.dropped, pieces.depth);
         if depth > DEEPEST_TEXT {
             // The error was ours.
             printed = Ok(());
-            self.outcome.cut.get_or_insert(Cut::Depth);
-            self.sink.put("…[too deep]".as_bytes());
+            self.cut(Cut::Depth);
+            at = self.sink.put(at, "…[too deep]".as_bytes());
         }
         if dropped > 0 {
-            self.outcome.cut.get_or_insert(Cut::Size);
-            text::put_cut_mark(dropped, |piece| self.sink.put(piece));
+            self.cut(Cut::Size);
+            text::put_cut_mark(dropped, |piece| at = self.sink.put(at, piece));
         }
-        self.sink.put_array([b'"']);
-        printed.map_err(|_| Error::custom("its Display failed"))
+        at = self.sink.put(at, b"\"");
+        printed.map(|()| at).map_err(|_| Error::custom("its Display failed"))
     }
 
     /// Writes text that is JSON already.
-    fn verbatim(&mut self, json: &str) -> Done {
+    fn verbatim(&mut self, at: usize, json: &str) -> Done {
         if json.is_empty() || json.as_bytes().contains(&RAW) {
             return Err(Error::custom("its raw JSON is empty or holds a control character"));
         }
-        if json.len() <= self.left() {
-            let redacted = if self.redact { without_secrets(json) } else { None };
+        if json.len() <= self.left(at) {
+            let redacted = if self.limits.redact { without_secrets(json) } else { None };
             let json = redacted.as_deref().unwrap_or(json);
-            if json.len() <= self.left() {
-                self.sink.put(json.as_bytes());
-                return Ok(());
+            if json.len() <= self.left(at) {
+                return Ok(self.sink.put(at, json.as_bytes()));
             }
         }
-        self.outcome.cut.get_or_insert(Cut::Size);
-        self.sink.put(b"\"$cut: ");
-        text::put_u64(self.sink, json.len() as u64);
-        self.sink.put(b" bytes\"");
-        Ok(())
+        self.cut(Cut::Size);
+        let at = self.sink.put(at, b"\"$cut: ");
+        let at = text::put_u64(&mut self.sink, at, json.len() as u64);
+        Ok(self.sink.put(at, b" bytes\""))
     }
 
     /// Writes `open`, a name from the program's text, and a colon. Inlined: a literal's check and copy fold to a few
     /// stores.
     #[inline(always)]
-    fn name(&mut self, open: u8, name: &'static str) {
-        let len = name.len();
+    fn name(&mut self, at: usize, open: u8, name: &'static str) -> usize {
+        let len = name.len() + 4;
         if len <= RAW_OVER
-            && self.sink.fill(len + 4, |room| match room {
+            && self.sink.fill(at, len, |room| match room {
                 [first, quote, between @ .., close, colon] => {
                     (*first, *quote, *close, *colon) = (open, b'"', b'"', b':');
                     !text::copy_and_check(name.as_bytes(), between)
@@ -326,95 +411,66 @@ impl<S: Sink> Writer<'_, S> {
                 _ => false,
             })
         {
-            return;
+            return at + len;
         }
-        self.unusual_name(open, name);
+        self.unusual_name(at, open, name)
     }
 
     #[cold]
     #[inline(never)]
-    fn unusual_name(&mut self, open: u8, name: &'static str) {
-        self.sink.put_array([open, b'"']);
-        text::escape(name.as_bytes(), |piece| self.sink.put(piece));
-        self.sink.put_array(*b"\":");
+    fn unusual_name(&mut self, at: usize, open: u8, name: &'static str) -> usize {
+        let mut at = self.sink.put(at, &[open, b'"']);
+        text::escape(name.as_bytes(), |piece| at = self.sink.put(at, piece));
+        self.sink.put(at, b"\":")
     }
 
     #[cold]
     #[inline(never)]
-    fn redacted(&mut self) {
-        self.sink.put(b"\"[redacted]\"");
+    fn redacted(&mut self, at: usize) -> usize {
+        self.sink.put(at, b"\"[redacted]\"")
     }
 
     /// Whether what a variant holds is a secret. A model's streamed `Token("..")` is not.
     #[inline(always)]
     fn is_secret_variant(&self, name: &'static str) -> bool {
-        self.redact && is_secret(name) && !name.eq_ignore_ascii_case("token")
+        self.limits.redact && is_secret(name) && !name.eq_ignore_ascii_case("token")
     }
 
-    /// Enters an array or object. If that is too deep, writes so instead.
+    /// Enters an array or object. If that is too deep, writes so instead, and gives the place behind it.
     #[inline(always)]
-    fn descend(&mut self) -> bool {
+    fn descend(&mut self, at: usize) -> Result<(), usize> {
         match self.depth.checked_sub(1) {
             Some(depth) => {
                 self.depth = depth;
-                true
+                Ok(())
             }
-            None => {
-                self.too_deep();
-                false
-            }
+            None => Err(self.too_deep(at)),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn too_deep(&mut self) {
-        self.outcome.cut.get_or_insert(Cut::Depth);
-        self.sink.put(b"\"$cut: too deep\"");
-    }
-
-    /// Serialises a value, unless that would be to wait for a lock.
-    #[inline(always)]
-    pub(crate) fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-        if locks::waits::<T>() {
-            return self.display(&format_args!("<{}>", type_name::<T>()), |_| {});
-        }
-        value.serialize(self)
-    }
-
-    /// Serialises what a `Some` or a newtype holds.
-    #[inline]
-    fn layer<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-        if self.layers == 0 {
-            self.too_deep();
-            return Ok(());
-        }
-        self.layers -= 1;
-        let result = self.value(value);
-        self.layers += 1;
-        result
+    fn too_deep(&mut self, at: usize) -> usize {
+        self.cut(Cut::Depth);
+        self.sink.put(at, b"\"$cut: too deep\"")
     }
 
     #[inline]
-    fn boolean(&mut self, value: bool) {
+    fn boolean(&mut self, at: usize, value: bool) -> usize {
         // Zeros, because whoever looks for secrets may see what is behind the word, and no text.
         let (word, len) = if value { (*b"true\0\0\0\0", 4) } else { (*b"false\0\0\0", 5) };
-        if !self.sink.put_padded(word, len) {
-            self.sink.put(&word[..len]);
-        }
+        if self.sink.put_padded(at, word) { at + len } else { self.sink.put(at, &word[..len]) }
     }
 
     #[inline]
-    fn integer(&mut self, value: i64) {
-        if value < 0 {
-            self.sink.put_array([b'-']);
-        }
-        text::put_u64(self.sink, value.unsigned_abs());
+    fn integer(&mut self, at: usize, value: i64) -> usize {
+        let at = if value < 0 { self.sink.put_array(at, [b'-']) } else { at };
+        text::put_u64(&mut self.sink, at, value.unsigned_abs())
     }
 
     #[inline]
-    fn float<F: zmij::Float>(&mut self, finite: F) {
-        self.sink.put(zmij::Buffer::new().format_finite(finite).as_bytes());
+    fn float<F: zmij::Float>(&mut self, at: usize, finite: F) -> usize {
+        self.sink.put(at, zmij::Buffer::new().format_finite(finite).as_bytes())
     }
 }
 
@@ -422,8 +478,9 @@ impl<S: Sink> Writer<'_, S> {
 const DEEPEST_TEXT: usize = 256;
 
 /// Takes a `Display`'s pieces until the cap is reached, and counts the rest.
-struct Pieces<'a, 's, S, F> {
-    writer: &'a mut Writer<'s, S>,
+struct Pieces<'a, S, F> {
+    writer: &'a mut Writer<S>,
+    at: usize,
     seen: F,
     /// Of debug text, what is written of it.
     shown: Option<Shown>,
@@ -432,7 +489,7 @@ struct Pieces<'a, 's, S, F> {
     depth: usize,
 }
 
-impl<S: Sink, F: FnMut(&str)> Write for Pieces<'_, '_, S, F> {
+impl<S: Sink, F: FnMut(&str)> Write for Pieces<'_, S, F> {
     fn write_str(&mut self, piece: &str) -> fmt::Result {
         if self.depth > DEEPEST_TEXT {
             return Err(fmt::Error);
@@ -447,11 +504,11 @@ impl<S: Sink, F: FnMut(&str)> Write for Pieces<'_, '_, S, F> {
         if self.depth > DEEPEST_TEXT {
             return Err(fmt::Error);
         }
-        let Self { writer, seen, shown, dropped, .. } = self;
+        let Self { writer, at, seen, shown, dropped, .. } = self;
         seen(piece);
         let mut put = |piece: &str| {
-            let head = if *dropped > 0 { "" } else { text::prefix_within(piece, writer.left()) };
-            text::escape(head.as_bytes(), |bytes| writer.sink.put(bytes));
+            let head = if *dropped > 0 { "" } else { text::prefix_within(piece, writer.left(*at)) };
+            text::escape(head.as_bytes(), |bytes| *at = writer.sink.put(*at, bytes));
             *dropped += piece.len() - head.len();
         };
         match shown {

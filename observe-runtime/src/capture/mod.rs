@@ -32,13 +32,13 @@ use observe_model::Json;
 use observe_wire::journal::{lenient, render::render};
 use serde::Serialize;
 
-use self::{
-    json::{Limits, Outcome},
-    pen::Pen,
+use self::{json::Outcome, pen::Pen};
+pub(crate) use self::{
+    json::{Limits, Writer},
     text::Sink,
 };
 use crate::{
-    journal::{self, Draft},
+    journal::{self, Desk, Draft},
     site::Key,
 };
 pub(crate) use observe_wire::mask::is_secret;
@@ -48,12 +48,16 @@ pub(crate) const DEFAULT_LIMIT: usize = 1024 * 1024;
 
 static LIMIT: AtomicUsize = AtomicUsize::new(DEFAULT_LIMIT);
 
+/// The same, less what is written without a look at it.
+static LIMIT_AT_ONCE: AtomicUsize = AtomicUsize::new(DEFAULT_LIMIT - journal::SHORT);
+
 /// What stands in place of a secret.
 pub(crate) const REDACTED: &[u8] = br#""[redacted]""#;
 
 /// Sets how many bytes of one value are captured.
 pub(crate) fn set_limit(bytes: usize) {
     LIMIT.store(bytes, Ordering::Relaxed);
+    LIMIT_AT_ONCE.store(bytes.saturating_sub(journal::SHORT), Ordering::Relaxed);
 }
 
 /// How many bytes of one value are captured.
@@ -62,54 +66,69 @@ pub(crate) fn limit() -> usize {
     LIMIT.load(Ordering::Relaxed)
 }
 
+/// How far in an entry can be written what is not over the cap of any value in it.
+#[inline]
+pub(crate) fn limit_at_once() -> usize {
+    LIMIT_AT_ONCE.load(Ordering::Relaxed)
+}
+
 /// Writes `value` as JSON to the draft. Whatever goes wrong in it costs this value only.
-pub(crate) fn put<T: Serialize + ?Sized>(draft: &mut Draft, value: &T) {
+pub(crate) fn put<T: Serialize + ?Sized>(draft: &mut Draft<'_>, value: &T) {
     put_any(draft, &argument(value));
 }
 
 /// [`put`] of a value of any type.
-pub(crate) fn put_any(draft: &mut Draft, value: &dyn Capture) {
-    let before = draft.mark();
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| put_unguarded(draft, value))) {
-        put_panicked(draft, before, panic);
-    }
+pub(crate) fn put_any(draft: &mut Draft<'_>, value: &dyn Capture) {
+    put_here::<0>(draft, value);
 }
 
-/// [`put_any`] of each of `values` behind its name, unless that means a secret. Under one guard, which is set again behind
-/// a value that panicked.
+/// [`put_any`], compiled where it is called.
 // The guard is no call as long as one place alone sets it: whoever calls this gives a `PLACE` of its own.
 #[inline(always)]
-pub(crate) fn put_each<const PLACE: u8>(draft: &mut Draft, names: &[Key], values: &[&dyn Capture]) {
-    let (mut at, mut before) = (0, 0);
+pub(crate) fn put_here<const PLACE: u8>(draft: &mut Draft<'_>, value: &dyn Capture) {
+    let Draft { desk, at } = draft;
+    *at = match catch_unwind(AssertUnwindSafe(|| put_unguarded(desk, *at, value))) {
+        Ok(at) => at,
+        Err(panic) => put_panicked(desk, *at, panic),
+    };
+}
+
+/// [`put_here`] of each of `values` behind its name, unless that means a secret. Under one guard, which is set again behind
+/// a value that panicked.
+#[inline(always)]
+pub(crate) fn put_each<const PLACE: u8>(draft: Draft<'_>, names: &[Key], values: &[&dyn Capture]) -> usize {
+    let Draft { desk, mut at } = draft;
+    let mut pairs = names.iter().zip(values);
     while let Err(panic) = catch_unwind(AssertUnwindSafe(|| {
-        while let (Some(name), Some(value)) = (names.get(at), values.get(at)) {
-            at += 1;
-            if name.put(draft) {
-                before = draft.mark();
-                put_unguarded(draft, *value);
+        for (name, value) in &mut pairs {
+            let (behind, is_to_follow) = name.put(&mut desk.sink, at);
+            at = behind;
+            if is_to_follow {
+                at = put_unguarded(desk, at, *value);
             }
         }
     })) {
-        put_panicked(draft, before, panic);
+        at = put_panicked(desk, at, panic);
     }
+    at
 }
 
 #[inline(always)]
-fn put_unguarded(draft: &mut Draft, value: &dyn Capture) {
-    let limits = Limits { bytes: limit(), ..Limits::default() };
-    let Outcome { raw, .. } = json::capture_by(draft, limits, |writer| value.capture(Pen(writer)).0);
+fn put_unguarded(desk: &mut Writer<Desk>, at: usize, value: &dyn Capture) -> usize {
+    let (end, Outcome { raw, .. }) = desk.one(at, |at| value.capture(Pen(at)).0);
     if raw {
-        draft.mark_raw();
+        desk.sink.mark_raw();
     }
+    end
 }
 
 /// Apart, with the drop of what was thrown, so that the way of all others is short.
 #[cold]
 #[inline(never)]
-fn put_panicked(draft: &mut Draft, before: usize, panic: Box<dyn Any + Send>) {
+fn put_panicked(desk: &mut Writer<Desk>, at: usize, panic: Box<dyn Any + Send>) -> usize {
     drop(panic);
-    draft.truncate(before);
-    Sink::put(draft, PANICKED);
+    desk.reset();
+    desk.sink.put(at, PANICKED)
 }
 
 /// What is shown for a value that panicked.
@@ -120,10 +139,11 @@ const PANICKED: &[u8] = br#"{"$error":"panicked while it was captured"}"#;
 pub(crate) fn append<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) -> bool {
     let before = bytes.len();
     let limits = Limits { bytes: LIMIT.load(Ordering::Relaxed), ..Limits::default() };
-    let captured =
-        journal::unrecorded(|| catch_unwind(AssertUnwindSafe(|| json::capture(value, bytes, limits))));
+    let captured = journal::unrecorded(|| {
+        catch_unwind(AssertUnwindSafe(|| json::capture(value, &mut *bytes, before, limits)))
+    });
     match captured {
-        Ok(Outcome { raw, .. }) => raw,
+        Ok((_, Outcome { raw, .. })) => raw,
         Err(_) => {
             bytes.truncate(before);
             bytes.extend_from_slice(PANICKED);
@@ -136,8 +156,9 @@ pub(crate) fn append<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) -> b
 pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Json {
     let limits = Limits { bytes: limit(), ..Limits::default() };
     let mut bytes = Vec::new();
-    let captured =
-        journal::unrecorded(|| catch_unwind(AssertUnwindSafe(|| json::capture(value, &mut bytes, limits))));
+    let captured = journal::unrecorded(|| {
+        catch_unwind(AssertUnwindSafe(|| json::capture(value, &mut bytes, 0, limits)))
+    });
     match captured {
         Ok(_) => Json::from_text(render(&bytes)),
         Err(_) => Json::default(),
@@ -150,7 +171,7 @@ pub(crate) fn to_value<T: Serialize + ?Sized>(value: &T) -> serde_json::Value {
 }
 
 /// Writes what `value` prints as a JSON string.
-pub(crate) fn put_text(draft: &mut Draft, value: &dyn fmt::Display) {
+pub(crate) fn put_text(draft: &mut Draft<'_>, value: &dyn fmt::Display) {
     struct Text<'a>(&'a dyn fmt::Display);
     impl Serialize for Text<'_> {
         fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -158,35 +179,4 @@ pub(crate) fn put_text(draft: &mut Draft, value: &dyn fmt::Display) {
         }
     }
     put(draft, &Text(value));
-}
-
-impl Sink for Draft {
-    #[inline(always)]
-    fn fill(&mut self, n: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool {
-        Draft::fill(self, n, write)
-    }
-
-    #[inline(always)]
-    fn put_padded<const N: usize>(&mut self, bytes: [u8; N], len: usize) -> bool {
-        Draft::put_padded(self, bytes, len)
-    }
-
-    #[inline]
-    fn put(&mut self, bytes: &[u8]) {
-        Draft::put(self, bytes);
-    }
-
-    #[inline(always)]
-    fn len(&self) -> usize {
-        if self.is_full() { usize::MAX } else { Draft::mark(self) }
-    }
-
-    #[inline(always)]
-    fn mark(&self) -> usize {
-        Draft::mark(self)
-    }
-
-    fn truncate(&mut self, len: usize) {
-        Draft::truncate(self, len);
-    }
 }

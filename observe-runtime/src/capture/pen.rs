@@ -4,22 +4,22 @@ use std::{any::type_name, fmt};
 
 use serde::Serialize;
 
-use super::json::{Done, Writer, waits_to_print};
-use crate::journal::Draft;
+use super::json::{At, Done, waits_to_print};
+use crate::journal::Desk;
 
 /// A value that can be captured, in the way that was found for its type.
 pub trait Capture {
     /// Writes the value.
-    fn capture(&self, pen: Pen<'_, '_>) -> Written;
+    fn capture(&self, pen: Pen<'_>) -> Written;
 }
 
 /// What a value is written with, once.
-pub struct Pen<'p, 'd>(pub(super) &'p mut Writer<'d, Draft>);
+pub struct Pen<'p>(pub(super) At<'p, Desk>);
 
 /// What became of it.
 pub struct Written(pub(super) Done);
 
-impl Pen<'_, '_> {
+impl Pen<'_> {
     /// Writes `value`.
     #[inline]
     pub(super) fn write<T: Serialize + ?Sized>(self, value: &T) -> Written {

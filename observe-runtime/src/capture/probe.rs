@@ -62,7 +62,7 @@ ways! {
 macro_rules! captured {
     ([$($bounds:tt)*] $way:ident, $pen:ident, $value:ident => $written:expr) => {
         impl<T: $($bounds)* ?Sized> Capture for $way<'_, T> {
-            fn capture(&self, $pen: Pen<'_, '_>) -> Written {
+            fn capture(&self, $pen: Pen<'_>) -> Written {
                 match self.value() {
                     Some($value) => $written,
                     None => $pen.write(&()),

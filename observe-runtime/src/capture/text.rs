@@ -2,68 +2,69 @@
 
 #![forbid(unsafe_code)]
 
+use super::json::Limits;
 use observe_wire::journal::escape::escaped_len;
 pub(super) use observe_wire::journal::escape::{
     BLOCK, copy_and_check, copy_and_check_blocks, copy_and_check_few, escape,
 };
 
-/// Where captured bytes go: the tail of the thread's journal chunk.
+/// Where captured bytes go: the tail of the thread's journal chunk. Whoever writes says at which place, and goes on where
+/// that ends.
 ///
-/// It never fails. When there is no more room it remembers that, swallows what comes, and reports a `len` of
-/// `usize::MAX`: every cap is then exceeded, so that the capture stops early.
+/// It never fails. When there is no more room it remembers that, and swallows what comes.
 pub(crate) trait Sink {
-    /// Appends what `write` puts into the next `n` bytes, if it says that it did. Else, or if only [`put`](Sink::put) can
-    /// find room for them, appends nothing and gives false. `n` is a constant or a bounded string's length.
-    fn fill(&mut self, n: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool;
+    /// Whether at once [`SHORT`] bytes can be written at this place without passing a cap. It may be denied where they could.
+    fn is_clear(&self, at: usize) -> bool;
 
-    /// Appends the first `len` of `bytes`, or nothing and gives false, as [`fill`](Sink::fill) does.
-    fn put_padded<const N: usize>(&mut self, bytes: [u8; N], len: usize) -> bool;
+    /// Has `write` fill the `n` bytes at this place. False if it says so, or if it is not clear that there is room for them:
+    /// then whatever they hold is still to be written. `n` is a constant or a bounded string's length.
+    fn fill(&mut self, at: usize, n: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool;
 
-    /// Appends bytes.
-    fn put(&mut self, bytes: &[u8]);
+    /// Writes `bytes`, not all of which need count, at this place, or gives false, as [`fill`](Sink::fill) does.
+    fn put_padded<const N: usize>(&mut self, at: usize, bytes: [u8; N]) -> bool;
 
-    /// Bytes written to this entry so far.
-    fn len(&self) -> usize;
+    /// Writes bytes at this place; where they end.
+    fn put(&mut self, at: usize, bytes: &[u8]) -> usize;
 
-    /// [`len`](Sink::len), also where there is no more room.
-    fn mark(&self) -> usize {
-        self.len()
+    /// Whether there was no room for something.
+    fn is_full(&self) -> bool;
+
+    /// How many bytes of one value are captured.
+    fn limit(&self, limits: &Limits) -> usize {
+        limits.bytes
     }
 
-    /// Goes back to an earlier `mark`.
-    fn truncate(&mut self, len: usize);
-
-    /// Appends a few bytes whose number the compiler knows: no call to `memcpy`.
+    /// Writes a few bytes whose number the compiler knows: no call to `memcpy`.
     #[inline(always)]
-    fn put_array<const N: usize>(&mut self, bytes: [u8; N]) {
-        if !self.put_padded(bytes, N) {
-            put_slowly(self, &bytes);
-        }
+    fn put_array<const N: usize>(&mut self, at: usize, bytes: [u8; N]) -> usize {
+        if self.put_padded(at, bytes) { at + N } else { put_slowly(self, at, &bytes) }
     }
 }
 
 #[cold]
 #[inline(never)]
-fn put_slowly<S: Sink + ?Sized>(sink: &mut S, bytes: &[u8]) {
-    sink.put(bytes);
+fn put_slowly<S: Sink + ?Sized>(sink: &mut S, at: usize, bytes: &[u8]) -> usize {
+    sink.put(at, bytes)
 }
 
-/// For what is captured off the hot path: it is always the sink that finds the room.
-impl Sink for Vec<u8> {
-    fn fill(&mut self, _n: usize, _write: impl FnOnce(&mut [u8]) -> bool) -> bool {
+/// For what is captured off the hot path: no place is clear, it finds the room for all.
+impl Sink for &mut Vec<u8> {
+    fn is_clear(&self, _at: usize) -> bool {
         false
     }
-    fn put_padded<const N: usize>(&mut self, _bytes: [u8; N], _len: usize) -> bool {
+    fn fill(&mut self, _at: usize, _n: usize, _write: impl FnOnce(&mut [u8]) -> bool) -> bool {
         false
     }
-    fn put(&mut self, bytes: &[u8]) {
+    fn put_padded<const N: usize>(&mut self, _at: usize, _bytes: [u8; N]) -> bool {
+        false
+    }
+    fn put(&mut self, at: usize, bytes: &[u8]) -> usize {
+        self.truncate(at);
         self.extend_from_slice(bytes);
+        self.len()
     }
-    fn len(&self) -> usize {
-        Vec::len(self)
-    }
-    fn truncate(&mut self, len: usize) {
-        Vec::truncate(self, len);
+    fn is_full(&self) -> bool {
+        false
     }
 }
 
@@ -96,31 +97,69 @@ pub(super) fn put_cut_mark(dropped: usize, mut put: impl FnMut(&[u8])) {
     put(b" bytes]");
 }
 
+/// Writes an unsigned integer. Not inlined: it would be most of a struct's code.
+#[inline(never)]
+pub(super) fn put_u64<S: Sink>(sink: &mut S, at: usize, value: u64) -> usize {
+    if let Some(digits) = SHORTEST.get(value as usize) {
+        // The length is told by the last byte, which is zero where it is written: whoever looks for secrets may see it.
+        if value < THOUSAND && sink.put_padded(at, (digits & 0x00FF_FFFF).to_le_bytes()) {
+            return at + (digits >> 24) as usize;
+        }
+    } else if value < THOUSAND * THOUSAND {
+        let first = SHORTEST[(value / THOUSAND) as usize % SHORTEST.len()];
+        let last = THREES[(value % THOUSAND) as usize];
+        let len = (first >> 24) as usize;
+        let digits = u64::from(first & 0x00FF_FFFF) | u64::from(last) << (len * 8);
+        if sink.put_padded(at, digits.to_le_bytes()) {
+            return at + len + 3;
+        }
+    }
+    put_long(sink, at, value)
+}
+
+const THOUSAND: u64 = 1000;
+
+/// The three digits of each number below a thousand, the first in the lowest byte.
+static THREES: [u32; THOUSAND as usize] = {
+    let (mut all, mut n) = ([0; THOUSAND as usize], 0);
+    while n < all.len() {
+        let digits = [b'0' + (n / 100) as u8, b'0' + (n / 10 % 10) as u8, b'0' + (n % 10) as u8, 0];
+        all[n] = u32::from_le_bytes(digits);
+        n += 1;
+    }
+    all
+};
+
+/// The same without leading zeros, and in the highest byte how many are left.
+static SHORTEST: [u32; THOUSAND as usize] = {
+    let (mut all, mut n) = (THREES, 0);
+    while n < all.len() {
+        let len = if n < 10 {
+            1
+        } else if n < 100 {
+            2
+        } else {
+            3
+        };
+        all[n] = all[n] >> ((3 - len) * 8) | len << 24;
+        n += 1;
+    }
+    all
+};
+
 /// Ten to the power of eight.
 const EIGHT: u64 = 100_000_000;
 
-/// Writes an unsigned integer. Not inlined: it would be most of a struct's code.
+/// A number of up to sixteen digits: two eights.
 #[inline(never)]
-pub(super) fn put_u64<S: Sink>(sink: &mut S, value: u64) {
-    if value < 10_000 {
-        let (digits, len) = up_to_four(value as usize);
-        if sink.put_padded(digits, len) {
-            return;
-        }
-    } else if value < EIGHT {
-        let (digits, len) = first_digits(value);
-        if sink.put_padded(digits, len) {
-            return;
-        }
-    }
-    put_long(sink, value);
-}
-
-/// A number of nine to sixteen digits: two eights.
-#[inline(never)]
-fn put_long<S: Sink>(sink: &mut S, value: u64) {
+fn put_long<S: Sink>(sink: &mut S, at: usize, value: u64) -> usize {
     let (first, last) = (value / EIGHT, value % EIGHT);
-    if first.wrapping_sub(1) < EIGHT - 1 {
+    if first == 0 {
+        let (digits, len) = first_digits(last);
+        if sink.put_padded(at, digits) {
+            return at + len;
+        }
+    } else if first < EIGHT {
         let (digits, len) = first_digits(first);
         let mut both = [0; 16];
         if let Some(to) = both.first_chunk_mut() {
@@ -129,42 +168,17 @@ fn put_long<S: Sink>(sink: &mut S, value: u64) {
         if let Some(to) = both.get_mut(len..).and_then(|to| to.first_chunk_mut()) {
             *to = (eight_digits(last) | ZEROS).to_le_bytes();
         }
-        if sink.put_padded(both, len + 8) {
-            return;
+        if sink.put_padded(at, both) {
+            return at + len + 8;
         }
     }
-    put_longer(sink, value);
+    put_longer(sink, at, value)
 }
 
 /// A number of up to twenty digits, or one for which there may be no room.
 #[inline(never)]
-fn put_longer<S: Sink>(sink: &mut S, value: u64) {
-    sink.put(itoa::Buffer::new().format(value).as_bytes());
-}
-
-/// The two digits of each number below a hundred.
-const PAIRS: [[u8; 2]; 100] = {
-    let (mut pairs, mut n) = ([[0; 2]; 100], 0);
-    while n < 100 {
-        pairs[n] = [b'0' + n as u8 / 10, b'0' + n as u8 % 10];
-        n += 1;
-    }
-    pairs
-};
-
-/// The digits of a number below 10,000 without leading zeros, and how many they are.
-#[inline(always)]
-fn up_to_four(value: usize) -> ([u8; 4], usize) {
-    if value < 10 {
-        return ([b'0' + value as u8, 0, 0, 0], 1);
-    }
-    let [a, b] = PAIRS.get(value / 100).copied().unwrap_or_default();
-    let [c, d] = PAIRS[value % 100];
-    match value {
-        10..100 => ([c, d, 0, 0], 2),
-        100..1000 => ([b, c, d, 0], 3),
-        _ => ([a, b, c, d], 4),
-    }
+fn put_longer<S: Sink>(sink: &mut S, at: usize, value: u64) -> usize {
+    sink.put(at, itoa::Buffer::new().format(value).as_bytes())
 }
 
 const ZEROS: u64 = u64::MAX / 255 * b'0' as u64;

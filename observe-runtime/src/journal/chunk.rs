@@ -11,9 +11,8 @@
 //! 2. There is at most one [`Tail`] per chunk: [`Chunk::open`] makes it and takes the chunk by value, and only a chunk
 //!    that nobody else holds can be had by value again ([`Chunk::reclaim`]).
 //! 3. Bytes below `committed` never change while the chunk is shared; only the tail touches bytes at or above it.
-//! 4. A tail's `start` and `next` point into its chunk, in this order: `start` to the byte at `committed`, `next` no further
-//!    than behind the last one. So does `last`, which does not change: whatever is below it has [`SHORT`] bytes of the chunk
-//!    from there on.
+//! 4. A tail's `start` points into its chunk, to the byte at `committed`. So does `last`, which does not change: whatever is
+//!    below it has [`SHORT`] bytes of the chunk from there on. `start + clear` is no further than `last`, unless `clear` is 0.
 //! 5. `committed` only grows while the chunk is shared, by a store with `Release` that follows the writes it covers;
 //!    readers load it with `Acquire`.
 #![allow(unsafe_code)]
@@ -239,7 +238,8 @@ impl Chunk {
         // SAFETY: inside the chunk's memory, and with `SHORT` bytes of it behind any byte in front; none is in a small chunk.
         let last = unsafe { memory.add((self.capacity - HEADER).saturating_sub(SHORT - 1)) };
         let chunk = Arc::new(self);
-        (Tail { start: memory, next: memory, last, chunk: Arc::clone(&chunk) }, chunk)
+        let clear = last.addr().get() - memory.addr().get();
+        (Tail { start: memory, last, clear, chunk: Arc::clone(&chunk) }, chunk)
     }
 
     /// Whether the tail is gone and nobody else reads: what [`Chunk::committed`] gives from now on is all that there will
@@ -256,151 +256,69 @@ impl Chunk {
     }
 }
 
-/// The right to write a chunk. What is written is pending until it is committed.
+/// The right to write a chunk. Places are told by their distance from the first byte that is not committed.
 pub(crate) struct Tail {
-    /// The first byte that is not committed.
+    /// That byte.
     start: NonNull<u8>,
-    /// The first free byte.
-    next: NonNull<u8>,
     /// In front of it, there is room for [`SHORT`] bytes.
     last: NonNull<u8>,
+    /// At a place below it, there is room for [`SHORT`] bytes.
+    clear: usize,
     chunk: Arc<Chunk>,
-}
-
-/// A [`Tail`] between two entries, as its thread keeps it.
-///
-/// What changes with every entry stands between what does not: beside it, it would be read back together with it, which
-/// waits until all that the processor has still to write is in its cache, this thread's journal above all.
-#[repr(C)]
-pub(crate) struct Rest {
-    last: NonNull<u8>,
-    /// The first byte that is not committed.
-    next: NonNull<u8>,
-    chunk: Arc<Chunk>,
-}
-
-impl Rest {
-    /// The right to go on writing.
-    #[inline(always)]
-    pub(crate) fn resume(self) -> Tail {
-        let Self { last, next, chunk } = self;
-        Tail { start: next, next, last, chunk }
-    }
 }
 
 // SAFETY: a tail is the only writer wherever it is (invariant 2), and the memory is not tied to a thread.
 unsafe impl Send for Tail {}
 
 impl Tail {
-    /// What is to be kept until the next entry. What is pending is given up.
-    #[inline(always)]
-    pub(crate) fn rest(self) -> Rest {
-        let Self { start, last, chunk, .. } = self;
-        Rest { last, next: start, chunk }
-    }
-
-    /// The free bytes, down to the end of the chunk. What they hold is left over or zero.
-    #[inline(always)]
+    /// The bytes that are not committed, down to the end of the chunk. What they hold is left over or zero.
     pub(crate) fn free(&mut self) -> &mut [u8] {
         let room = self.room();
-        self.chunk.watch.write(self.written()..self.written() + room);
+        self.watch(0, room);
         // SAFETY: invariants 1 to 4: initialised memory above `committed`, which only this tail touches.
-        unsafe { std::slice::from_raw_parts_mut(self.next.as_ptr(), room) }
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), room) }
     }
 
-    /// The bytes that are written and not committed.
-    #[inline(always)]
-    pub(crate) fn pending(&mut self) -> &mut [u8] {
-        self.chunk.watch.write(self.committed()..self.written());
-        // SAFETY: as for `free`.
-        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.pending_len()) }
-    }
-
-    /// How many bytes are written and not committed.
-    #[inline(always)]
-    pub(crate) fn pending_len(&self) -> usize {
-        self.next.addr().get() - self.start.addr().get()
-    }
-
-    /// How many bytes are free.
-    #[inline(always)]
+    /// How many bytes are not committed.
+    #[inline]
     pub(crate) fn room(&self) -> usize {
-        self.chunk.header.addr().get() + self.chunk.capacity - self.next.addr().get()
+        self.chunk.capacity - HEADER - self.committed()
     }
 
-    /// Whether so many bytes are free. It may be denied of a few that are.
+    /// From now on until the next commit, only what is below `most` can be written at once.
     #[inline(always)]
-    fn has_room_for(&self, len: usize) -> bool {
-        len <= SHORT && self.next < self.last
+    pub(crate) fn cap(&mut self, most: usize) {
+        self.clear = self.clear.min(most);
     }
 
-    /// Counts the next `len` free bytes as written. False, and nothing is done, if it is not at once clear that there are
-    /// so many.
+    /// Whether at once [`SHORT`] bytes can be written at this place. It may be denied where they could.
     #[inline(always)]
-    pub(crate) fn skip(&mut self, len: usize) -> bool {
-        let has_room = self.has_room_for(len);
-        if has_room {
-            // SAFETY: invariant 4, and there is room for `len` bytes.
-            self.next = unsafe { self.next.add(len) };
-        }
-        has_room
+    pub(crate) fn is_clear(&self, at: usize) -> bool {
+        at < self.clear
     }
 
-    /// Counts the first `len` free bytes as written; as many as there are if `len` is more.
+    /// Gives the `len` bytes at this place to `write`. False if it says so, or if it is not clear that there are so many.
     #[inline(always)]
-    pub(crate) fn advance(&mut self, len: usize) {
-        let len = len.min(self.room());
-        // SAFETY: invariant 4: `len` bytes from `next` on are inside the chunk.
-        self.next = unsafe { self.next.add(len) };
-    }
-
-    /// Counts as written what is free up to the next multiple of [`ALIGN`].
-    #[inline(always)]
-    pub(crate) fn align(&mut self) {
-        let len = self.next.addr().get().wrapping_neg() % ALIGN;
-        // SAFETY: invariants 1 and 4: the chunk ends at such a multiple and not below `next`, so it is not passed.
-        self.next = unsafe { self.next.add(len) };
-    }
-
-    /// Gives the next `len` free bytes to `write`, and counts them as written if it says so. False if it does not, or if it
-    /// is not at once clear that there are so many.
-    #[inline(always)]
-    pub(crate) fn fill(&mut self, len: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool {
-        let next = self.next;
-        if !self.has_room_for(len) {
+    pub(crate) fn fill(&mut self, at: usize, len: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool {
+        if !self.is_clear(at) || len > SHORT {
             return false;
         }
-        self.chunk.watch.write(self.written()..self.written() + len);
-        // SAFETY: as for `free`: there is room for `len` bytes.
-        let filled = write(unsafe { std::slice::from_raw_parts_mut(next.as_ptr(), len) });
-        if filled {
-            // SAFETY: invariant 4, and there was room for `len` bytes.
-            self.next = unsafe { next.add(len) };
-        }
-        filled
+        self.watch(at, len);
+        // SAFETY: as for `free`: the place is below `clear` and there is room for `len` bytes (invariant 4).
+        write(unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr().add(at), len) })
     }
 
-    /// Writes `bytes` and counts the first `len` of them as written. False if it is not at once clear that there is room
-    /// for all of them.
+    /// Writes `bytes` at this place. False if it is not clear that there is room for them.
     #[inline(always)]
-    pub(crate) fn put_padded<const N: usize>(&mut self, bytes: [u8; N], len: usize) -> bool {
-        let next = self.next;
-        if !self.has_room_for(N) {
+    pub(crate) fn put<const N: usize>(&mut self, at: usize, bytes: [u8; N]) -> bool {
+        const { assert!(N <= SHORT) }
+        if !self.is_clear(at) {
             return false;
         }
-        self.chunk.watch.write(self.written()..self.written() + N);
-        // SAFETY: as for `free`: there is room for `N` bytes; an array of bytes has no alignment.
-        unsafe { next.cast().write(bytes) };
-        // SAFETY: invariant 4, and there was room for `N` bytes.
-        self.next = unsafe { next.add(len.min(N)) };
+        self.watch(at, N);
+        // SAFETY: as for `fill`; an array of bytes has no alignment.
+        unsafe { self.start.add(at).cast().write(bytes) };
         true
-    }
-
-    /// Takes back what is written, down to the first `len` bytes since the last commit.
-    pub(crate) fn rewind(&mut self, len: usize) {
-        let back = self.pending_len().saturating_sub(len);
-        // SAFETY: invariant 4: so many bytes in front of `next` are inside the chunk.
-        self.next = unsafe { self.next.sub(back) };
     }
 
     /// Bytes that the chunk takes from the pool.
@@ -413,35 +331,63 @@ impl Tail {
         self.chunk
     }
 
-    /// Says, before it is published, that something will be said of a span beside its start and end.
+    /// Says, before it is committed, that something will be said of a span beside its start and end.
     pub(crate) fn has_changes(&mut self) {
         self.chunk.changes.set(true);
     }
 
-    /// How many bytes are written, committed or not.
-    #[inline(always)]
-    fn written(&self) -> usize {
-        self.next.addr().get() - self.chunk.header.addr().get() - HEADER
-    }
-
     /// How many bytes are committed.
-    pub(crate) fn committed(&self) -> usize {
-        self.written() - self.pending_len()
-    }
-
-    /// Makes what is written visible to the reader.
     #[inline(always)]
-    pub(crate) fn publish(&mut self) {
-        let written = self.written();
-        self.chunk.watch.write(written - self.pending_len()..written);
-        self.start = self.next;
-        self.chunk.committed.store(written);
+    pub(crate) fn committed(&self) -> usize {
+        self.start.addr().get() - self.chunk.header.addr().get() - HEADER
     }
 
-    /// Makes the first `len` free bytes visible to the reader, with what is pending.
+    /// Makes the first `len` bytes visible to the reader; as many as there are if `len` is more.
     pub(crate) fn commit(&mut self, len: usize) {
-        self.advance(len);
-        self.publish();
+        self.publish(len.min(self.room()));
+    }
+
+    /// Writes these words from the first byte on, little-endian, and makes the first `len` bytes visible to the reader.
+    /// False, and nothing is done, if it is not clear that there are so many.
+    #[inline(always)]
+    pub(crate) fn commit_with<const WORDS: usize>(
+        &mut self,
+        header: [u8; 8],
+        words: [u64; WORDS],
+        len: usize,
+    ) -> bool {
+        const { assert!(8 + WORDS * 8 <= SHORT) }
+        if !self.is_clear(len) {
+            return false;
+        }
+        self.watch(0, 8 + WORDS * 8);
+        let start = self.start;
+        // SAFETY: as for `put`: what is below a place that is clear is clear, so there is room for `SHORT` bytes.
+        unsafe { start.cast().write(header) };
+        for (n, word) in words.into_iter().enumerate() {
+            // SAFETY: as above.
+            unsafe { start.add(8 + n * 8).cast().write(word.to_le_bytes()) };
+        }
+        self.publish(len);
+        true
+    }
+
+    /// Makes the first `len` bytes visible to the reader, of which there must be as many.
+    #[inline(always)]
+    fn publish(&mut self, len: usize) {
+        let committed = self.committed() + len;
+        self.chunk.watch.write(committed - len..committed);
+        // SAFETY: invariant 4: `len` bytes from `start` on are inside the chunk.
+        self.start = unsafe { self.start.add(len) };
+        self.clear = self.last.addr().get().saturating_sub(self.start.addr().get());
+        self.chunk.committed.store(committed);
+    }
+
+    /// Tells the model which bytes are written.
+    #[inline(always)]
+    fn watch(&self, at: usize, len: usize) {
+        let begin = self.committed() + at;
+        self.chunk.watch.write(begin..begin + len);
     }
 }
 

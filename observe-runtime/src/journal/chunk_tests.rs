@@ -41,31 +41,38 @@ fn what_is_put_at_once_never_passes_the_end() {
     for room in [0, 8, SHORT - 8, SHORT, SHORT + 8, 4096] {
         let (mut tail, _chunk) = chunk(HEADER + 8 + room).open(1);
         tail.commit(8);
-        let mut put = 0;
-        while tail.put_padded([b'x'; 24], 5) {
-            put += 5;
+        let mut at = 0;
+        while tail.put(at, [b'x'; 24]) {
+            at += 5;
         }
-        assert_eq!(tail.room(), room - put);
-        assert!(tail.room() < SHORT, "of {room} bytes {} are left", tail.room());
-        assert!(!tail.skip(1) && !tail.fill(1, |_| true));
+        assert_eq!(tail.room(), room);
+        assert!(room - at < SHORT, "of {room} bytes {} are left", room - at);
+        assert!(!tail.is_clear(at) && !tail.fill(at, 1, |_| true) && !tail.fill(0, SHORT + 1, |_| true));
         // Whoever asks for it exactly has the rest.
         tail.free().fill(b'y');
-        tail.commit(room);
+        tail.commit(usize::MAX);
         assert_eq!(tail.room(), 0);
     }
 }
 
 #[test]
-fn a_thread_goes_on_behind_its_last_commit() {
+fn what_is_put_at_once_lies_below_what_was_asked_for() {
+    let (mut tail, _chunk) = chunk(HEADER + 4096).open(1);
+    tail.cap(100);
+    assert!(tail.put(99, [b'x']) && !tail.put(100, [b'x']) && !tail.commit_with([0; 8], [], 100));
+    assert!(tail.commit_with(*b"a header", [], 8) && tail.put(100, [b'x']), "for one entry");
+}
+
+#[test]
+fn what_is_not_committed_is_written_over() {
     let (mut tail, reader) = chunk(HEADER + 4096).open(1);
-    tail.put_padded(*b"entry 1.", 8);
-    tail.publish();
-    tail.put_padded(*b"given up", 8);
-    let mut tail = tail.rest().resume();
-    assert_eq!((tail.pending_len(), tail.room()), (0, 4088));
-    tail.put_padded(*b"entry 2.", 8);
-    tail.publish();
-    assert_eq!(reader.committed(), b"entry 1.entry 2.");
+    for (text, len) in [(*b"entry 1.", 8), (*b"given up", 0), (*b"entry 2.", 8)] {
+        assert!(tail.put(0, text));
+        tail.commit(len);
+    }
+    assert!(tail.commit_with(*b"a header", [u64::from_le_bytes(*b"a word. ")], 16));
+    assert_eq!(tail.room(), 4064);
+    assert_eq!(reader.committed(), b"entry 1.entry 2.a headera word. ");
 }
 
 #[test]

@@ -14,9 +14,9 @@ mod spill;
 mod sync;
 mod writer;
 
-pub(crate) use chunk::{Chunk, Tail};
+pub(crate) use chunk::{Chunk, SHORT, Tail};
 pub(crate) use spill::{Piece, Spares};
-pub(crate) use writer::{Draft, Lost, is_capturing, unrecorded};
+pub(crate) use writer::{Desk, Draft, Lost, is_capturing, unrecorded};
 
 /// Leaves everything to the process from which this one was forked; for its only thread.
 pub(crate) fn begin_anew() {

@@ -8,23 +8,53 @@ use std::{
 use observe_wire::journal::entry::{self, HEADER, Kind};
 
 use super::{
-    chunk::{Rest, Tail},
+    chunk::Tail,
     pool::{self, Class},
 };
-use crate::context;
+use crate::{
+    capture::{self, Limits, Sink, Writer},
+    context,
+};
 
-/// No destructor, so that an access never asks whether one was registered; [`GiveBack`] has it.
-struct Local {
-    /// An entry is being written: whatever the captured values call is not recorded.
-    busy: Cell<bool>,
-    rest: Cell<ManuallyDrop<Option<Rest>>>,
+/// What a thread writes at: the end of its chunk, and with it the state of the values in an entry.
+pub(crate) struct Desk {
+    tail: Tail,
     /// The last stamp that was written to the chunk; 0 for none.
-    stamp: Cell<u64>,
+    stamp: u64,
+    kind: Kind,
+    /// With [`entry::LOST`] if a piece found no room.
+    flags: u8,
+}
+
+/// In a box, so that nothing but its address is moved for an entry. No destructor, so that an access never asks whether
+/// one was registered; [`GiveBack`] has it.
+type Boxed = ManuallyDrop<Option<Box<Writer<Desk>>>>;
+
+struct Local {
+    /// Taken while an entry is written: whatever the captured values call is not recorded.
+    desk: Cell<Boxed>,
+    /// There is a desk, here or where an entry is written, or none is to be made.
+    is_made: Cell<bool>,
+    behind: Cell<Behind>,
+}
+
+/// What is to be done with the chunk behind the entry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Behind {
+    Nothing,
+    /// The thread took it for this entry.
+    Fresh,
+    /// It belongs to the process from which this one was forked.
+    Foreign,
 }
 
 thread_local! {
     static LOCAL: Local = const {
-        Local { busy: Cell::new(false), rest: Cell::new(ManuallyDrop::new(None)), stamp: Cell::new(0) }
+        Local {
+            desk: Cell::new(ManuallyDrop::new(None)),
+            is_made: Cell::new(false),
+            behind: Cell::new(Behind::Nothing),
+        }
     };
     static GIVE_BACK: GiveBack = const { GiveBack };
 }
@@ -34,15 +64,61 @@ struct GiveBack;
 
 impl Drop for GiveBack {
     fn drop(&mut self) {
-        LOCAL.with(|local| drop(local.replace_tail(None)));
+        drop(Taken::at_hand().leave());
     }
 }
 
-impl Local {
+/// The thread's desk, if it is at hand, until this is dropped.
+struct Taken(Boxed);
+
+impl Taken {
     #[inline(always)]
-    fn replace_tail(&self, tail: Option<Tail>) -> Option<Tail> {
-        let rest = self.rest.replace(ManuallyDrop::new(tail.map(Tail::rest)));
-        ManuallyDrop::into_inner(rest).map(Rest::resume)
+    fn at_hand() -> Self {
+        Self(LOCAL.with(|local| local.desk.replace(ManuallyDrop::new(None))))
+    }
+
+    /// Makes a desk for an entry of so many bytes, unless the thread is writing at the one it has.
+    #[cold]
+    #[inline(never)]
+    fn make(&mut self, kind: Kind, need: usize, stamp: u64) -> Result<(), Lost> {
+        if LOCAL.with(|local| local.is_made.get()) {
+            return Err(Lost::Busy);
+        }
+        let desk = Desk::take(kind, need, stamp).ok_or(Lost::Full)?;
+        LOCAL.with(|local| local.is_made.set(true));
+        self.0 = ManuallyDrop::new(Some(Box::new(Writer::new(desk, Limits::default()))));
+        Ok(())
+    }
+
+    /// Sees to the chunk behind an entry.
+    #[cold]
+    #[inline(never)]
+    fn see_to_chunk(&mut self) {
+        let behind = LOCAL.with(|local| local.behind.replace(Behind::Nothing));
+        let is_large = self.0.as_ref().is_some_and(|desk| desk.sink.tail.capacity() > pool::CHUNK);
+        if behind == Behind::Foreign {
+            mem::forget(self.leave());
+        } else if is_large || GIVE_BACK.try_with(|_| ()).is_err() {
+            // It was made for one large payload, or the thread is past its destructors and would never give it back.
+            if let Some(tail) = self.leave() {
+                pool::leave(tail);
+            }
+        }
+    }
+
+    /// Leaves the desk.
+    fn leave(&mut self) -> Option<Tail> {
+        let desk = self.0.take()?;
+        LOCAL.with(|local| local.is_made.set(false));
+        Some(desk.sink.tail)
+    }
+}
+
+impl Drop for Taken {
+    #[inline(always)]
+    fn drop(&mut self) {
+        let desk = mem::replace(&mut self.0, ManuallyDrop::new(None));
+        LOCAL.with(|local| local.desk.set(desk));
     }
 }
 
@@ -55,284 +131,257 @@ pub(crate) enum Lost {
     Full,
 }
 
-/// Says that the thread writes an entry, until it is dropped.
-struct Busy;
-
-impl Drop for Busy {
-    #[inline(always)]
-    fn drop(&mut self) {
-        LOCAL.with(|local| local.busy.set(false));
-    }
+/// An entry that is being written. Without [`Draft::commit`] at its end it leaves nothing behind.
+pub(crate) struct Draft<'d> {
+    pub(crate) desk: &'d mut Writer<Desk>,
+    /// Where what follows is written.
+    pub(crate) at: usize,
 }
 
-/// An entry that is being written, with [`Draft::commit`] and [`Draft::keep`] at its end. Dropped without them, it leaves
-/// nothing behind, and the rest of its chunk unused.
-pub(crate) struct Draft {
-    tail: Tail,
-    _busy: Busy,
-    kind: Kind,
-    flags: u8,
-    /// A piece found no room; the payload is lost.
-    full: bool,
-    /// The thread took this chunk for this entry.
-    fresh: bool,
-}
-
-impl Draft {
-    /// [`Draft::begin`] of a start or an end where the thread's chunk has room and knows the stamp, which is nearly always;
-    /// else nothing is done.
-    // Apart from the rest, so that nothing of it is moved through memory.
+impl Draft<'_> {
+    /// Begins an entry whose fixed part has `N` bytes, and has `write` write it; `stamp` is what a start names.
     #[inline(always)]
-    pub(crate) fn begin_quickly<const N: usize>(kind: Kind, stamp: u64) -> Option<Self> {
-        LOCAL.with(|local| {
-            if local.busy.get() || (stamp != 0 && local.stamp.get() != stamp) {
-                return None;
-            }
-            let mut tail = local.replace_tail(None)?;
-            if !tail.skip(HEADER + N) {
-                local.replace_tail(Some(tail));
-                return None;
-            }
-            local.busy.set(true);
-            Some(Self { tail, _busy: Busy, kind, flags: 0, full: false, fresh: false })
-        })
+    pub(crate) fn write<const N: usize, R>(
+        kind: Kind,
+        stamp: u64,
+        write: impl FnOnce(Draft<'_>) -> R,
+    ) -> Result<R, Lost> {
+        let mut taken = Taken::at_hand();
+        if taken.0.is_none() {
+            taken.make(kind, HEADER + N, stamp)?;
+        }
+        let Some(desk) = taken.0.as_deref_mut() else { return Err(Lost::Busy) };
+        if !desk.sink.begin(kind, HEADER + N, stamp) && !desk.sink.make_room(HEADER + N, stamp) {
+            return Err(Lost::Full);
+        }
+        let result = write(Draft { desk, at: HEADER + N });
+        if LOCAL.with(|local| local.behind.get() != Behind::Nothing) {
+            taken.see_to_chunk();
+        }
+        Ok(result)
     }
 
-    /// Begins an entry whose fixed part, written by [`Draft::commit`], has `N` bytes; `stamp` is what a start names.
+    /// Sees to it that there is room for an entry, as [`Draft::write`] begins it.
     #[cold]
     #[inline(never)]
-    pub(crate) fn begin<const N: usize>(kind: Kind, stamp: u64) -> Result<Self, Lost> {
-        if LOCAL.with(|local| local.busy.replace(true)) {
-            return Err(Lost::Busy);
-        }
-        let busy = Busy;
-        let kept = LOCAL.with(|local| local.replace_tail(None));
-        let (mut tail, fresh) = ready(kept, kind, HEADER + N, stamp).map_err(|kept| {
-            LOCAL.with(|local| local.replace_tail(kept));
-            Lost::Full
-        })?;
-        if kind == Kind::Change {
-            tail.has_changes();
-        }
-        tail.advance(HEADER + N);
-        Ok(Self { tail, _busy: busy, kind, flags: 0, full: false, fresh })
+    pub(crate) fn reserve<const N: usize>(kind: Kind, stamp: u64) -> Result<(), Lost> {
+        Self::write::<N, ()>(kind, stamp, |_| {})
     }
 
-    /// Bytes of the entry so far.
-    #[inline(always)]
-    pub(crate) fn mark(&self) -> usize {
-        self.tail.pending_len()
-    }
-
-    /// Takes the payload back to an earlier [`Draft::mark`].
-    pub(crate) fn truncate(&mut self, mark: usize) {
-        self.tail.rewind(mark);
-    }
-
-    /// Whether the journal had no room for a piece, so that the payload is lost.
-    #[inline(always)]
-    pub(crate) fn is_full(&self) -> bool {
-        self.full
-    }
-
-    /// Appends to the payload, in a larger chunk if this one has no room.
-    #[inline(never)]
+    /// Appends to the payload.
     pub(crate) fn put(&mut self, bytes: &[u8]) {
-        let has_room = self.tail.room() >= bytes.len() || self.grow(bytes.len());
-        if has_room && let Some(room) = self.tail.free().get_mut(..bytes.len()) {
-            room.copy_from_slice(bytes);
-            self.tail.advance(bytes.len());
-        }
+        self.at = self.desk.sink.put(self.at, bytes);
     }
 
-    /// Appends a byte to the payload.
-    #[inline(always)]
-    pub(crate) fn put_byte(&mut self, byte: u8) {
-        if !self.put_padded([byte], 1) {
-            self.put(&[byte]);
-        }
-    }
-
-    /// Appends the first `len` of `bytes` to the payload; false if this chunk may have no room for all of them.
-    #[inline(always)]
-    pub(crate) fn put_padded<const N: usize>(&mut self, bytes: [u8; N], len: usize) -> bool {
-        self.tail.put_padded(bytes, len)
-    }
-
-    /// Appends what `write` puts into `n` bytes of this chunk, if it says that it did; else, or if there is no room,
-    /// appends nothing and says so.
-    #[inline(always)]
-    pub(crate) fn fill(&mut self, n: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool {
-        self.tail.fill(n, write)
-    }
-
-    /// Appends what [`capture::append`](crate::capture::append) wrote.
+    /// Appends what [`capture::append`] wrote.
     pub(crate) fn put_captured(&mut self, bytes: &[u8], raw: bool) {
         self.put(bytes);
         if raw {
-            self.mark_raw();
+            self.desk.sink.mark_raw();
         }
     }
 
-    /// Marks the payload as holding raw segments.
+    /// Makes the entry visible to the collector. `payload` says whether it has one, which may be empty; `fixed` is its fixed
+    /// part.
     #[inline(always)]
-    pub(crate) fn mark_raw(&mut self) {
-        self.flags |= entry::RAW;
-    }
-
-    /// Moves the entry to a chunk with room for `more` bytes; what is committed already stays for the reader.
-    fn grow(&mut self, more: usize) -> bool {
-        if self.full {
-            return false;
-        }
-        // Room for a quarter more, so that a payload which grows piece by piece is not copied at each.
-        let len = self.tail.pending_len() + more;
-        let need = len.saturating_add(len / 4);
-        // What a start names is in force while it is being written.
-        let stamp = if self.kind == Kind::Start { context::current().stamp } else { 0 };
-        match ready(None, self.kind, need, stamp) {
-            Ok((mut tail, _)) => {
-                if self.kind == Kind::Change {
-                    tail.has_changes();
-                }
-                let written = self.tail.pending();
-                tail.free()[..written.len()].copy_from_slice(written);
-                tail.advance(written.len());
-                pool::leave(mem::replace(&mut self.tail, tail));
-                self.fresh = true;
-            }
-            Err(_) => {
-                self.full = true;
-                pool::count_lost_payload();
-            }
-        }
-        !self.full
-    }
-
-    /// Makes the entry visible to the collector; `fixed` writes its fixed part. `payload` says whether it has one, which
-    /// may be empty.
-    #[inline(always)]
-    pub(crate) fn commit<const N: usize>(
-        &mut self,
-        kind: Kind,
-        code: u8,
+    pub(crate) fn commit<const WORDS: usize>(
+        self,
+        (kind, code): (Kind, u8),
         payload: bool,
-        fixed: impl FnOnce(&mut [u8; N]),
+        fixed: [u64; WORDS],
     ) {
-        let mut flags = self.flags | if payload { entry::PAYLOAD } else { 0 };
-        if self.full {
-            self.tail.rewind(HEADER + N);
-            flags = entry::LOST;
+        let Self { desk: Writer { sink: desk, .. }, at } = self;
+        if kind == Kind::Change {
+            desk.tail.has_changes();
         }
-        let tail = &mut self.tail;
-        let len = tail.pending_len();
-        let head =
-            tail.pending().get_mut(..HEADER + N).and_then(|head| head.split_first_chunk_mut::<HEADER>());
-        if let Some((header, rest)) = head
-            && let Some(rest) = rest.first_chunk_mut::<N>()
-        {
-            *header = entry::header(kind, code, flags, len as u32);
-            fixed(rest);
+        let flags = desk.flags | if payload { entry::PAYLOAD } else { 0 };
+        let header = entry::header(kind, code, flags, at as u32);
+        // Chunks begin and end at such multiples too.
+        let len = at.next_multiple_of(entry::ALIGN);
+        if desk.is_full() || !desk.tail.commit_with(header, fixed, len) {
+            // One by one: an array that is passed on would lie in memory on the usual way too.
+            for (n, word) in fixed.into_iter().enumerate() {
+                desk.put_word(HEADER + n * 8, word);
+            }
+            desk.commit_slowly((kind, code, flags), HEADER + WORDS * 8, at);
         }
-        tail.align();
-        tail.publish();
         pool::wrote();
     }
 
     /// Appends what `write` puts to `bytes` and leaves no entry: for what is recorded later. Whether it holds raw segments;
     /// `None` if there was no room for it, or an entry is being written.
-    pub(crate) fn aside(bytes: &mut Vec<u8>, write: impl FnOnce(&mut Self)) -> Option<bool> {
-        let quickly = Self::begin_quickly::<0>(Kind::Change, 0);
-        let mut draft = quickly.or_else(|| Self::begin::<0>(Kind::Change, 0).ok())?;
-        write(&mut draft);
-        let payload = if draft.full { None } else { draft.tail.pending().get(HEADER..) };
-        let is_written = payload.map(|payload| bytes.extend_from_slice(payload)).is_some();
-        let is_raw = draft.flags & entry::RAW != 0;
-        draft.tail.rewind(0);
-        draft.keep();
-        is_written.then_some(is_raw)
-    }
-
-    /// Keeps the chunk for the thread's next entry.
-    #[inline(always)]
-    pub(crate) fn keep(self) {
-        if self.fresh {
-            return self.keep_fresh();
-        }
-        let Self { tail, .. } = self;
-        LOCAL.with(|local| local.rest.set(ManuallyDrop::new(Some(tail.rest()))));
-    }
-
-    /// Keeps a new chunk, unless it was made for one large payload, or the thread is past its destructors and would never
-    /// give it back.
-    #[cold]
-    #[inline(never)]
-    fn keep_fresh(self) {
-        let Self { tail, .. } = self;
-        let keep = tail.capacity() <= pool::CHUNK && GIVE_BACK.try_with(|_| ()).is_ok();
-        LOCAL.with(|local| {
-            if !keep {
-                local.stamp.set(0);
+    pub(crate) fn aside(bytes: &mut Vec<u8>, write: impl FnOnce(&mut Draft<'_>)) -> Option<bool> {
+        let written = Self::write::<0, _>(Kind::Change, 0, |mut draft| {
+            write(&mut draft);
+            let Draft { desk: Writer { sink: desk, .. }, at } = draft;
+            if desk.is_full() {
+                return None;
             }
-            match keep {
-                true => drop(local.replace_tail(Some(tail))),
-                false => pool::leave(tail),
-            }
+            bytes.extend_from_slice(desk.tail.free().get(HEADER..at)?);
+            Some(desk.flags & entry::RAW != 0)
         });
+        written.ok().flatten()
     }
 }
 
-/// A tail with room for `need` bytes behind the definition of `stamp`: `kept` if it has it, else a new one, and whether
-/// it is new. `kept` comes back if there is none.
-fn ready(kept: Option<Tail>, kind: Kind, need: usize, stamp: u64) -> Result<(Tail, bool), Option<Tail>> {
-    let class = if kind == Kind::Start { Class::Start } else { Class::Follow };
-    let definition = context::stamp(stamp);
-    let definition_len =
-        definition.as_ref().map_or(0, |s| (HEADER + 8 + s.encoded.len()).next_multiple_of(entry::ALIGN));
-    let (mut tail, fresh) = match kept {
-        Some(tail) if tail.room() >= definition_len + need => (tail, false),
-        kept => match pool::take(definition_len + need, class) {
-            Some(tail) => {
-                if let Some(kept) = kept {
-                    pool::leave(kept);
-                }
-                (tail, true)
-            }
-            None => return Err(kept),
-        },
-    };
-    if fresh {
-        LOCAL.with(|local| local.stamp.set(0));
+impl Desk {
+    /// One with a new chunk, which has room for so many bytes behind the definition of `stamp`.
+    fn take(kind: Kind, need: usize, stamp: u64) -> Option<Self> {
+        let class = if kind == Kind::Start { Class::Start } else { Class::Follow };
+        let definition_len = context::stamp(stamp).map_or(0, |stamp| definition_len(&stamp));
+        let tail = pool::take(definition_len + need, class)?;
+        LOCAL.with(|local| local.behind.set(Behind::Fresh));
+        Some(Self { tail, stamp: 0, kind, flags: 0 })
     }
-    if let Some(stamp) = definition.filter(|s| s.number != LOCAL.with(|local| local.stamp.get())) {
-        let len = HEADER + 8 + stamp.encoded.len();
-        let bytes = tail.free();
-        bytes[..HEADER].copy_from_slice(&entry::header(Kind::Stamp, 0, entry::PAYLOAD, len as u32));
-        bytes[HEADER..HEADER + 8].copy_from_slice(&stamp.number.to_le_bytes());
-        bytes[HEADER + 8..len].copy_from_slice(&stamp.encoded);
-        tail.commit(definition_len);
-        LOCAL.with(|local| local.stamp.set(stamp.number));
+
+    /// Begins an entry of so many bytes or more, if it is at once clear that the chunk has room for it, and it knows the
+    /// stamp.
+    #[inline(always)]
+    fn begin(&mut self, kind: Kind, need: usize, stamp: u64) -> bool {
+        (self.kind, self.flags) = (kind, 0);
+        self.tail.cap(capture::limit_at_once());
+        self.tail.is_clear(need) && (stamp == 0 || stamp == self.stamp)
     }
-    Ok((tail, fresh))
+
+    /// Makes room for so many bytes behind the definition of `stamp`, in another chunk if this one has none.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, need: usize, stamp: u64) -> bool {
+        let definition = context::stamp(stamp).filter(|stamp| stamp.number != self.stamp);
+        if self.tail.room() < definition.as_ref().map_or(0, |stamp| definition_len(stamp)) + need {
+            let Some(desk) = Self::take(self.kind, need, stamp) else { return false };
+            pool::leave(mem::replace(self, desk).tail);
+        }
+        // It may be known to the chunk that was left.
+        if let Some(stamp) = context::stamp(stamp).filter(|stamp| stamp.number != self.stamp) {
+            let len = HEADER + 8 + stamp.encoded.len();
+            let bytes = self.tail.free();
+            bytes[..HEADER].copy_from_slice(&entry::header(Kind::Stamp, 0, entry::PAYLOAD, len as u32));
+            bytes[HEADER..HEADER + 8].copy_from_slice(&stamp.number.to_le_bytes());
+            bytes[HEADER + 8..len].copy_from_slice(&stamp.encoded);
+            self.tail.commit(definition_len(&stamp));
+            self.stamp = stamp.number;
+        }
+        self.tail.cap(capture::limit_at_once());
+        true
+    }
+
+    /// Moves the entry, of which there are so many bytes, to a chunk with room for `more`; what is committed already stays
+    /// for the reader.
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, len: usize, more: usize) -> bool {
+        // Room for a quarter more, so that a payload which grows piece by piece is not copied at each.
+        let need = (len + more).saturating_add((len + more) / 4);
+        // What a start names is in force while it is being written.
+        let stamp = if self.kind == Kind::Start { context::current().stamp } else { 0 };
+        let next = Self::take(self.kind, need, stamp).and_then(|mut next| {
+            next.flags = self.flags;
+            next.make_room(need, stamp).then_some(next)
+        });
+        if let Some(mut next) = next {
+            next.tail.free()[..len].copy_from_slice(&self.tail.free()[..len]);
+            pool::leave(mem::replace(self, next).tail);
+            return true;
+        }
+        self.flags |= entry::LOST;
+        // Nothing more is written at once.
+        self.tail.cap(0);
+        pool::count_lost_payload();
+        false
+    }
+
+    /// Marks the payload as holding raw segments.
+    pub(crate) fn mark_raw(&mut self) {
+        self.flags |= entry::RAW;
+    }
+
+    /// [`Draft::commit`] where it is not clear that there is room, or where there was none for the payload.
+    #[cold]
+    #[inline(never)]
+    fn commit_slowly(&mut self, (kind, code, mut flags): (Kind, u8, u8), fixed: usize, mut at: usize) {
+        if self.is_full() {
+            (at, flags) = (fixed, entry::LOST);
+        }
+        self.put_word(0, u64::from_le_bytes(entry::header(kind, code, flags, at as u32)));
+        self.tail.commit(at.next_multiple_of(entry::ALIGN));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_word(&mut self, at: usize, word: u64) {
+        if let Some(to) = self.tail.free().get_mut(at..).and_then(|to| to.first_chunk_mut()) {
+            *to = word.to_le_bytes();
+        }
+    }
+}
+
+fn definition_len(stamp: &context::Stamp) -> usize {
+    (HEADER + 8 + stamp.encoded.len()).next_multiple_of(entry::ALIGN)
+}
+
+impl Sink for Desk {
+    #[inline(always)]
+    fn is_clear(&self, at: usize) -> bool {
+        self.tail.is_clear(at)
+    }
+
+    #[inline(always)]
+    fn fill(&mut self, at: usize, n: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool {
+        self.tail.fill(at, n, write)
+    }
+
+    #[inline(always)]
+    fn put_padded<const N: usize>(&mut self, at: usize, bytes: [u8; N]) -> bool {
+        self.tail.put(at, bytes)
+    }
+
+    /// In a larger chunk if this one has no room.
+    #[inline(never)]
+    fn put(&mut self, at: usize, bytes: &[u8]) -> usize {
+        let end = at.saturating_add(bytes.len());
+        if self.is_full() || (self.tail.room() < end && !self.grow(at, bytes.len())) {
+            return at;
+        }
+        let Some(room) = self.tail.free().get_mut(at..end) else { return at };
+        room.copy_from_slice(bytes);
+        end
+    }
+
+    fn is_full(&self) -> bool {
+        self.flags & entry::LOST != 0
+    }
+
+    fn limit(&self, _limits: &Limits) -> usize {
+        capture::limit()
+    }
 }
 
 /// Captures a value apart from any entry: what it calls is not recorded.
 pub(crate) fn unrecorded<R>(capture: impl FnOnce() -> R) -> R {
-    let was_busy = LOCAL.with(|local| local.busy.replace(true));
+    /// Says again what was said before.
+    struct Made(bool);
+    impl Drop for Made {
+        fn drop(&mut self) {
+            LOCAL.with(|local| local.is_made.set(self.0));
+        }
+    }
+    let _made = Made(LOCAL.with(|local| local.is_made.replace(true)));
     // Within another capture, that one goes on.
-    let _busy = (!was_busy).then_some(Busy);
+    let _taken = Taken::at_hand();
     capture()
 }
 
 /// Lets go of the thread's chunk without a word: it belongs to the process from which this one was forked.
 pub(super) fn leave_chunk() {
-    LOCAL.with(|local| {
-        mem::forget(local.replace_tail(None));
-        local.stamp.set(0);
-    });
+    if is_capturing() {
+        LOCAL.with(|local| local.behind.set(Behind::Foreign));
+    } else {
+        mem::forget(Taken::at_hand().leave());
+    }
 }
 
 /// Whether this thread is writing an entry: a panic now is one of a captured value.
 pub(crate) fn is_capturing() -> bool {
-    LOCAL.with(|local| local.busy.get())
+    Taken::at_hand().0.is_none() && LOCAL.with(|local| local.is_made.get())
 }

@@ -206,7 +206,15 @@ impl Start {
     /// Writes it as it lies in an entry.
     #[inline(always)]
     pub fn write(&self, to: &mut [u8; Self::LEN]) {
-        let words = [
+        for (to, word) in to.as_chunks_mut::<8>().0.iter_mut().zip(self.words()) {
+            *to = word.to_le_bytes();
+        }
+    }
+
+    /// The numbers that it is.
+    #[inline(always)]
+    pub fn words(&self) -> [u64; Self::LEN / 8] {
+        [
             self.span,
             self.ticks,
             self.parent,
@@ -214,10 +222,7 @@ impl Start {
             (self.trace >> 64) as u64,
             self.stamp,
             u64::from(self.site),
-        ];
-        for (to, word) in to.as_chunks_mut::<8>().0.iter_mut().zip(words) {
-            *to = word.to_le_bytes();
-        }
+        ]
     }
 }
 

@@ -15,15 +15,16 @@ pub fn copy_and_check(from: &[u8], to: &mut [u8]) -> bool {
 #[inline(always)]
 pub fn copy_and_check_blocks(from: &[u8], to: &mut [u8]) -> bool {
     let (Some(to), Some(tail)) = (to.get_mut(..from.len()), from.last_chunk::<BLOCK>()) else { return true };
-    let mut found = needs_escape(tail);
+    let mut seen = Seen([[0xFF; BLOCK]; 2]);
+    seen.add(tail);
     for (from, to) in from.as_chunks::<BLOCK>().0.iter().zip(to.as_chunks_mut::<BLOCK>().0) {
         // Read once.
         let block = *from;
         *to = block;
-        merge(&mut found, &needs_escape(&block));
+        seen.add(&block);
     }
     put_last(to, tail);
-    any(&found)
+    seen.needs_escape()
 }
 
 /// [`copy_and_check`] of less than a [`BLOCK`]. Of more, it does not say that nothing needs escaping.
@@ -66,26 +67,30 @@ fn put_last<const N: usize>(to: &mut [u8], bytes: &[u8; N]) {
     }
 }
 
-/// All ones for each byte that needs escaping.
-#[inline(always)]
-fn needs_escape(bytes: &[u8; BLOCK]) -> [u8; BLOCK] {
-    let mut found = [0; BLOCK];
-    for (found, byte) in found.iter_mut().zip(bytes) {
-        *found = if must_escape(*byte) { 0xFF } else { 0 };
-    }
-    found
-}
+/// What tells of all blocks that were looked at whether a byte needs escaping: two steps for each, and one test behind them.
+/// The least of each place, once with control characters and the quote turned to what is no more than a space, and once
+/// with the backslash turned to zero.
+struct Seen([[u8; BLOCK]; 2]);
 
-#[inline(always)]
-fn merge(into: &mut [u8; BLOCK], from: &[u8; BLOCK]) {
-    for (into, from) in into.iter_mut().zip(from) {
-        *into |= from;
+impl Seen {
+    #[inline(always)]
+    fn add(&mut self, block: &[u8; BLOCK]) {
+        for (least, turn) in self.0.iter_mut().zip([b'"' ^ b' ', b'\\']) {
+            for (least, byte) in least.iter_mut().zip(block) {
+                *least = (*least).min(byte ^ turn);
+            }
+        }
     }
-}
 
-#[inline(always)]
-fn any(found: &[u8; BLOCK]) -> bool {
-    found.iter().fold(0, |any, byte| any | byte) != 0
+    #[inline(always)]
+    fn needs_escape(&self) -> bool {
+        let [quotes, backslashes] = &self.0;
+        let mut found = [0; BLOCK];
+        for (found, (quote, backslash)) in found.iter_mut().zip(quotes.iter().zip(backslashes)) {
+            *found = if *quote <= b' ' || *backslash == 0 { 0xFF } else { 0 };
+        }
+        found.iter().fold(0, |any, byte| any | byte) != 0
+    }
 }
 
 #[inline(always)]
@@ -103,10 +108,17 @@ fn mask8(word: u64) -> u64 {
     (control | quote | backslash) & !word & (ONES * 0x80)
 }
 
+#[inline(always)]
+fn needs_escape(block: &[u8; BLOCK]) -> bool {
+    let mut seen = Seen([[0xFF; BLOCK]; 2]);
+    seen.add(block);
+    seen.needs_escape()
+}
+
 /// Where the first byte that needs escaping is, or the length.
 fn clean_length(bytes: &[u8]) -> usize {
     let (chunks, _) = bytes.as_chunks::<BLOCK>();
-    let mut at = chunks.iter().take_while(|chunk| !any(&needs_escape(chunk))).count() * BLOCK;
+    let mut at = chunks.iter().take_while(|chunk| !needs_escape(chunk)).count() * BLOCK;
     while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let mask = mask8(u64::from_le_bytes(*word));
         if mask != 0 {
@@ -154,4 +166,25 @@ fn escaped(byte: u8) -> ([u8; 6], usize) {
         }
     };
     ([b'\\', short, 0, 0, 0, 0], 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_that_needs_escaping_is_found_wherever_it_stands() {
+        for byte in 0..=255 {
+            for len in 1..80 {
+                for at in 0..len {
+                    let mut from = vec![b'x'; len];
+                    from[at] = byte;
+                    let mut to = vec![0; len];
+                    assert_eq!(copy_and_check(&from, &mut to), must_escape(byte), "{byte} at {at} of {len}");
+                    assert_eq!(to, from);
+                    assert_eq!(clean_length(&from), if must_escape(byte) { at } else { len });
+                }
+            }
+        }
+    }
 }

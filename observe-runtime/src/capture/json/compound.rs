@@ -7,7 +7,7 @@ use super::{
         is_secret,
         text::{self, Sink},
     },
-    Cut, Done, Error, Writer,
+    At, Cut, Done, Error, Writer,
     key::Key,
 };
 
@@ -33,97 +33,106 @@ enum State {
     Verbatim,
 }
 
-pub(crate) struct Array<'a, 's, S> {
-    writer: &'a mut Writer<'s, S>,
+pub(crate) struct Array<'a, S> {
+    writer: &'a mut Writer<S>,
+    at: usize,
     state: State,
     len: Option<usize>,
     written: usize,
     in_variant: bool,
 }
 
-impl<'a, 's, S: Sink> Array<'a, 's, S> {
+impl<'a, S: Sink> Array<'a, S> {
     #[inline(always)]
-    pub(super) fn open(writer: &'a mut Writer<'s, S>, len: Option<usize>) -> Self {
-        let state = if writer.descend() { State::First } else { State::Closed };
-        Array { writer, state, len, written: 0, in_variant: false }
+    pub(super) fn open(At { writer, at }: At<'a, S>, len: Option<usize>) -> Self {
+        let (at, state) = open(writer, at);
+        Array { writer, at, state, len, written: 0, in_variant: false }
     }
 
-    pub(super) fn open_variant(writer: &'a mut Writer<'s, S>, variant: &'static str, len: usize) -> Self {
-        let state = open_variant(writer, variant);
-        Array { writer, state, len: Some(len), written: 0, in_variant: true }
+    pub(super) fn open_variant(At { writer, at }: At<'a, S>, variant: &'static str, len: usize) -> Self {
+        let (at, state) = open_variant(writer, at, variant);
+        Array { writer, at, state, len: Some(len), written: 0, in_variant: true }
     }
 
     #[inline(always)]
-    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-        if self.state == State::Closed || self.writer.full() {
-            let error =
-                cut_array(self.writer, self.state, remaining(self.len, self.written), self.in_variant);
+    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        if self.state == State::Closed || self.writer.full(self.at) {
+            let more = remaining(self.len, self.written);
+            self.at = cut_array(self.writer, self.at, self.state, more, self.in_variant);
             self.state = State::Closed;
-            return Err(error);
+            return Err(self.writer.complete(self.at));
         }
-        self.writer.sink.put_array([if self.state == State::First { b'[' } else { b',' }]);
+        let open = if self.state == State::First { b'[' } else { b',' };
+        self.at = self.writer.sink.put_array(self.at, [open]);
         self.state = State::Rest;
         self.written += 1;
-        match self.writer.value(value) {
-            Ok(()) => Ok(()),
-            Err(error) => self.writer.settle(error),
-        }
+        self.at = inner(self.writer, self.at, value)?;
+        Ok(())
     }
 
     #[inline(always)]
     fn close(self) -> Done {
-        match self.state {
+        let Self { writer, at, .. } = self;
+        let mut at = match self.state {
             State::Closed => {
-                self.writer.complete_at = None;
-                return Ok(());
+                writer.complete_at = None;
+                return Ok(at);
             }
-            State::First => self.writer.sink.put_array(*b"[]"),
-            _ => self.writer.sink.put_array([b']']),
-        }
+            State::First => writer.sink.put_array(at, *b"[]"),
+            _ => writer.sink.put_array(at, [b']']),
+        };
         if self.in_variant {
-            self.writer.sink.put_array([b'}']);
+            at = writer.sink.put_array(at, [b'}']);
         }
-        self.writer.depth += levels(self.in_variant);
-        Ok(())
+        writer.depth += levels(self.in_variant);
+        Ok(at)
     }
 }
 
-pub(crate) struct Object<'a, 's, S> {
-    writer: &'a mut Writer<'s, S>,
+pub(crate) struct Object<'a, S> {
+    writer: &'a mut Writer<S>,
+    at: usize,
     state: State,
     len: Option<usize>,
     written: usize,
     in_variant: bool,
 }
 
-impl<'a, 's, S: Sink> Object<'a, 's, S> {
+impl<'a, S: Sink> Object<'a, S> {
     #[inline(always)]
-    pub(super) fn open(writer: &'a mut Writer<'s, S>, len: Option<usize>) -> Self {
-        let state = if writer.descend() { State::First } else { State::Closed };
-        Object { writer, state, len, written: 0, in_variant: false }
+    pub(super) fn open(At { writer, at }: At<'a, S>, len: Option<usize>) -> Self {
+        let (at, state) = open(writer, at);
+        Object { writer, at, state, len, written: 0, in_variant: false }
     }
 
     #[inline(always)]
-    pub(super) fn open_struct(writer: &'a mut Writer<'s, S>, name: &'static str, len: usize) -> Self {
+    pub(super) fn open_struct(place: At<'a, S>, name: &'static str, len: usize) -> Self {
         if name == RAW_VALUE || name == NUMBER {
-            return Object { writer, state: State::Verbatim, len: None, written: 0, in_variant: false };
+            let At { writer, at } = place;
+            return Object { writer, at, state: State::Verbatim, len: None, written: 0, in_variant: false };
         }
-        Self::open(writer, Some(len))
+        Self::open(place, Some(len))
     }
 
-    pub(super) fn open_variant(writer: &'a mut Writer<'s, S>, variant: &'static str, len: usize) -> Self {
-        let state = open_variant(writer, variant);
-        Object { writer, state, len: Some(len), written: 0, in_variant: true }
+    pub(super) fn open_variant(At { writer, at }: At<'a, S>, variant: &'static str, len: usize) -> Self {
+        let (at, state) = open_variant(writer, at, variant);
+        Object { writer, at, state, len: Some(len), written: 0, in_variant: true }
+    }
+
+    #[cold]
+    fn fail(&mut self, error: Error) -> Result<(), Error> {
+        self.at = self.writer.settle(error)?;
+        Ok(())
     }
 
     /// Whether an entry may begin, and the byte it begins with.
     #[inline(always)]
     fn begin(&mut self) -> Result<u8, Error> {
-        if self.state == State::Closed || self.writer.full() {
-            let error =
-                cut_object(self.writer, self.state, remaining(self.len, self.written), self.in_variant);
+        if self.state == State::Closed || self.writer.full(self.at) {
+            let more = remaining(self.len, self.written);
+            self.at = cut_object(self.writer, self.at, self.state, more, self.in_variant);
             self.state = State::Closed;
-            return Err(error);
+            return Err(self.writer.complete(self.at));
         }
         let open = if self.state == State::First { b'{' } else { b',' };
         self.state = State::Rest;
@@ -132,88 +141,103 @@ impl<'a, 's, S: Sink> Object<'a, 's, S> {
     }
 
     #[inline(always)]
-    fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Done {
+    fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
         if self.state == State::Verbatim {
             self.written += 1;
-            return verbatim(self.writer, self.written == 1 && (name == RAW_VALUE || name == NUMBER), value);
-        }
-        let open = self.begin()?;
-        self.writer.name(open, name);
-        if self.writer.redact && is_secret(name) {
-            self.writer.redacted();
+            let is_text = self.written == 1 && (name == RAW_VALUE || name == NUMBER);
+            self.at = verbatim(self.writer, self.at, is_text, value)?;
             return Ok(());
         }
-        self.value(value)
-    }
-
-    #[inline(always)]
-    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-        match self.writer.value(value) {
-            Ok(()) => Ok(()),
-            Err(error) => self.writer.settle(error),
-        }
+        let open = self.begin()?;
+        self.at = self.writer.name(self.at, open, name);
+        self.at = if self.writer.limits.redact && is_secret(name) {
+            self.writer.redacted(self.at)
+        } else {
+            inner(self.writer, self.at, value)?
+        };
+        Ok(())
     }
 
     #[inline(always)]
     fn close(self) -> Done {
-        match self.state {
+        let Self { writer, at, .. } = self;
+        let mut at = match self.state {
             State::Verbatim if self.written == 0 => return Err(misused()),
             State::Closed | State::Verbatim => {
-                self.writer.complete_at = None;
-                return Ok(());
+                writer.complete_at = None;
+                return Ok(at);
             }
-            State::First => self.writer.sink.put_array(*b"{}"),
-            State::Rest => self.writer.sink.put_array([b'}']),
+            State::First => writer.sink.put_array(at, *b"{}"),
+            State::Rest => writer.sink.put_array(at, [b'}']),
             State::Keyed | State::Secret => return Err(misused()),
-        }
+        };
         if self.in_variant {
-            self.writer.sink.put_array([b'}']);
+            at = writer.sink.put_array(at, [b'}']);
         }
-        self.writer.depth += levels(self.in_variant);
-        Ok(())
+        writer.depth += levels(self.in_variant);
+        Ok(at)
+    }
+}
+
+/// Writes a value inside an array or object.
+#[inline(always)]
+fn inner<S: Sink, T: Serialize + ?Sized>(writer: &mut Writer<S>, at: usize, value: &T) -> Done {
+    match (At { writer: &mut *writer, at }).value(value) {
+        Ok(at) => Ok(at),
+        Err(error) => writer.settle(error),
+    }
+}
+
+/// Enters an array or object; if that is too deep, closes at once.
+#[inline(always)]
+fn open<S: Sink>(writer: &mut Writer<S>, at: usize) -> (usize, State) {
+    match writer.descend(at) {
+        Ok(()) => (at, State::First),
+        Err(at) => (at, State::Closed),
     }
 }
 
 /// Writes `{"Variant":` and enters what it holds; if that is not written, closes at once.
-fn open_variant<S: Sink>(writer: &mut Writer<'_, S>, variant: &'static str) -> State {
-    if !writer.descend() {
-        return State::Closed;
+fn open_variant<S: Sink>(writer: &mut Writer<S>, at: usize, variant: &'static str) -> (usize, State) {
+    if let Err(at) = writer.descend(at) {
+        return (at, State::Closed);
     }
-    writer.name(b'{', variant);
-    if writer.is_secret_variant(variant) {
-        writer.redacted();
-    } else if writer.descend() {
-        return State::First;
-    }
-    writer.sink.put_array([b'}']);
+    let at = writer.name(at, b'{', variant);
+    let at = if writer.is_secret_variant(variant) {
+        writer.redacted(at)
+    } else {
+        match writer.descend(at) {
+            Ok(()) => return (at, State::First),
+            Err(at) => at,
+        }
+    };
     writer.depth += 1;
-    State::Closed
+    (writer.sink.put_array(at, [b'}']), State::Closed)
 }
 
 #[inline]
 pub(super) fn newtype_variant<S: Sink, T>(
-    writer: &mut Writer<'_, S>,
+    At { writer, at }: At<'_, S>,
     variant: &'static str,
     value: &T,
 ) -> Done
 where
     T: Serialize + ?Sized,
 {
-    if !writer.descend() {
-        return Ok(());
+    if let Err(at) = writer.descend(at) {
+        return Ok(at);
     }
-    writer.name(b'{', variant);
-    if writer.is_secret_variant(variant) {
-        writer.redacted();
-    } else if writer.full() {
-        writer.outcome.cut.get_or_insert(Cut::Size);
-        writer.sink.put(b"\"$cut\"");
-    } else if let Err(error) = writer.value(value) {
-        writer.settle(error)?;
-    }
-    writer.sink.put_array([b'}']);
+    let at = writer.name(at, b'{', variant);
+    let at = if writer.is_secret_variant(variant) {
+        writer.redacted(at)
+    } else if writer.full(at) {
+        writer.cut(Cut::Size);
+        writer.sink.put(at, b"\"$cut\"")
+    } else {
+        inner(writer, at, value)?
+    };
     writer.depth += 1;
-    Ok(())
+    Ok(writer.sink.put_array(at, [b'}']))
 }
 
 // What follows takes the parts of an array or object, not a reference to it, so that it can stay in registers. The
@@ -223,54 +247,61 @@ where
 #[cold]
 #[inline(never)]
 fn cut_array<S: Sink>(
-    writer: &mut Writer<'_, S>,
+    writer: &mut Writer<S>,
+    mut at: usize,
     state: State,
     more: Option<u64>,
     in_variant: bool,
-) -> Error {
+) -> usize {
     if state != State::Closed {
-        let sink = &mut *writer.sink;
-        sink.put(if state == State::First { b"[\"$cut" } else { b",\"$cut" });
+        let sink = &mut writer.sink;
+        at = sink.put(at, if state == State::First { b"[\"$cut" } else { b",\"$cut" });
         if let Some(more) = more {
-            sink.put(b": ");
-            text::put_u64(sink, more);
-            sink.put(b" more");
+            at = sink.put(at, b": ");
+            at = text::put_u64(sink, at, more);
+            at = sink.put(at, b" more");
         }
-        sink.put(if in_variant { b"\"]}" } else { b"\"]" });
-        writer.outcome.cut.get_or_insert(Cut::Size);
+        at = sink.put(at, if in_variant { b"\"]}" } else { b"\"]" });
+        writer.cut(Cut::Size);
     }
-    writer.complete()
+    at
 }
 
 /// Says how many fields are left out and closes the object, unless it is closed.
 #[cold]
 #[inline(never)]
 fn cut_object<S: Sink>(
-    writer: &mut Writer<'_, S>,
+    writer: &mut Writer<S>,
+    mut at: usize,
     state: State,
     more: Option<u64>,
     in_variant: bool,
-) -> Error {
+) -> usize {
     if state != State::Closed {
-        let sink = &mut *writer.sink;
-        sink.put(if state == State::First { b"{\"$cut\":" } else { b",\"$cut\":" });
-        match more {
-            Some(more) => text::put_u64(sink, more),
-            None => sink.put(b"true"),
-        }
-        sink.put(if in_variant { b"}}" } else { b"}" });
-        writer.outcome.cut.get_or_insert(Cut::Size);
+        let sink = &mut writer.sink;
+        at = sink.put(at, if state == State::First { b"{\"$cut\":" } else { b",\"$cut\":" });
+        at = match more {
+            Some(more) => text::put_u64(sink, at, more),
+            None => sink.put(at, b"true"),
+        };
+        at = sink.put(at, if in_variant { b"}}" } else { b"}" });
+        writer.cut(Cut::Size);
     }
-    writer.complete()
+    at
 }
 
 /// Passes on the JSON text of a struct's only field.
 #[inline(never)]
-fn verbatim<S: Sink, T: Serialize + ?Sized>(writer: &mut Writer<'_, S>, is_text: bool, value: &T) -> Done {
+fn verbatim<S: Sink, T: Serialize + ?Sized>(
+    writer: &mut Writer<S>,
+    at: usize,
+    is_text: bool,
+    value: &T,
+) -> Done {
     if !is_text {
         return Err(misused());
     }
-    value.serialize(Key { writer, verbatim: true }).map(|_| ())
+    value.serialize(Key { writer, at, verbatim: true }).map(|(at, _)| at)
 }
 
 /// How many levels an array or object is: within a variant there is an object around it.
@@ -291,11 +322,11 @@ fn misused() -> Error {
     )
 }
 
-impl<S: Sink> ser::SerializeSeq for Array<'_, '_, S> {
-    type Ok = ();
+impl<S: Sink> ser::SerializeSeq for Array<'_, S> {
+    type Ok = usize;
     type Error = Error;
     #[inline]
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         self.element(value)
     }
     #[inline]
@@ -304,11 +335,11 @@ impl<S: Sink> ser::SerializeSeq for Array<'_, '_, S> {
     }
 }
 
-impl<S: Sink> ser::SerializeTuple for Array<'_, '_, S> {
-    type Ok = ();
+impl<S: Sink> ser::SerializeTuple for Array<'_, S> {
+    type Ok = usize;
     type Error = Error;
     #[inline]
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         self.element(value)
     }
     #[inline]
@@ -317,11 +348,11 @@ impl<S: Sink> ser::SerializeTuple for Array<'_, '_, S> {
     }
 }
 
-impl<S: Sink> ser::SerializeTupleStruct for Array<'_, '_, S> {
-    type Ok = ();
+impl<S: Sink> ser::SerializeTupleStruct for Array<'_, S> {
+    type Ok = usize;
     type Error = Error;
     #[inline]
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         self.element(value)
     }
     #[inline]
@@ -330,11 +361,11 @@ impl<S: Sink> ser::SerializeTupleStruct for Array<'_, '_, S> {
     }
 }
 
-impl<S: Sink> ser::SerializeTupleVariant for Array<'_, '_, S> {
-    type Ok = ();
+impl<S: Sink> ser::SerializeTupleVariant for Array<'_, S> {
+    type Ok = usize;
     type Error = Error;
     #[inline]
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         self.element(value)
     }
     #[inline]
@@ -343,11 +374,11 @@ impl<S: Sink> ser::SerializeTupleVariant for Array<'_, '_, S> {
     }
 }
 
-impl<S: Sink> ser::SerializeStruct for Object<'_, '_, S> {
-    type Ok = ();
+impl<S: Sink> ser::SerializeStruct for Object<'_, S> {
+    type Ok = usize;
     type Error = Error;
     #[inline(always)]
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Done {
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
         self.field(name, value)
     }
     #[inline(always)]
@@ -356,11 +387,11 @@ impl<S: Sink> ser::SerializeStruct for Object<'_, '_, S> {
     }
 }
 
-impl<S: Sink> ser::SerializeStructVariant for Object<'_, '_, S> {
-    type Ok = ();
+impl<S: Sink> ser::SerializeStructVariant for Object<'_, S> {
+    type Ok = usize;
     type Error = Error;
     #[inline]
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Done {
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
         self.field(name, value)
     }
     #[inline]
@@ -369,40 +400,35 @@ impl<S: Sink> ser::SerializeStructVariant for Object<'_, '_, S> {
     }
 }
 
-impl<S: Sink> ser::SerializeMap for Object<'_, '_, S> {
-    type Ok = ();
+impl<S: Sink> ser::SerializeMap for Object<'_, S> {
+    type Ok = usize;
     type Error = Error;
 
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Done {
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
         if matches!(self.state, State::Keyed | State::Secret | State::Verbatim) {
-            return self.writer.settle(misused());
+            return self.fail(misused());
         }
         let open = self.begin()?;
-        self.writer.sink.put_array([open]);
-        match key.serialize(Key { writer: self.writer, verbatim: false }) {
-            Ok(secret) => {
+        let at = self.writer.sink.put_array(self.at, [open]);
+        match key.serialize(Key { writer: self.writer, at, verbatim: false }) {
+            Ok((at, secret)) => {
                 self.state = if secret { State::Secret } else { State::Keyed };
-                self.writer.sink.put_array([b':']);
+                self.at = self.writer.sink.put_array(at, [b':']);
                 Ok(())
             }
-            Err(error) => self.writer.settle(error),
+            Err(error) => self.fail(error),
         }
     }
 
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         match self.state {
-            State::Closed => Err(self.writer.complete()),
-            State::Keyed => {
-                self.state = State::Rest;
-                self.value(value)
-            }
-            State::Secret => {
-                self.state = State::Rest;
-                self.writer.redacted();
-                Ok(())
-            }
-            _ => self.writer.settle(misused()),
+            State::Closed => return Err(self.writer.complete(self.at)),
+            State::Keyed => self.at = inner(self.writer, self.at, value)?,
+            State::Secret => self.at = self.writer.redacted(self.at),
+            _ => return self.fail(misused()),
         }
+        self.state = State::Rest;
+        Ok(())
     }
 
     #[inline]

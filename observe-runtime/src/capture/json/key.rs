@@ -6,30 +6,31 @@ use serde::ser::{Error as _, Impossible, Serialize, Serializer};
 
 use super::{
     super::{is_secret, text::Sink},
-    Error, Writer,
+    At, Error, Writer,
 };
 
 /// The longest key that is looked at when it comes from a `Display`, in bytes.
 const SEEN: usize = 64;
 
 /// Writes a key as a string and says whether it means a secret; or, `verbatim`, a string as it is.
-pub(super) struct Key<'a, 's, S> {
-    pub(super) writer: &'a mut Writer<'s, S>,
+pub(super) struct Key<'a, S> {
+    pub(super) writer: &'a mut Writer<S>,
+    pub(super) at: usize,
     pub(super) verbatim: bool,
 }
 
-type Secret = Result<bool, Error>;
+/// Where it ends, and whether it means a secret.
+type Secret = Result<(usize, bool), Error>;
 
-impl<S: Sink> Key<'_, '_, S> {
+impl<S: Sink> Key<'_, S> {
     /// Writes a key that is a number or a boolean: in quotes.
     fn quoted<T: Serialize>(self, value: T) -> Secret {
         if self.verbatim {
             return self.refuse();
         }
-        self.writer.sink.put_array([b'"']);
-        value.serialize(&mut *self.writer)?;
-        self.writer.sink.put_array([b'"']);
-        Ok(false)
+        let at = self.writer.sink.put_array(self.at, [b'"']);
+        let at = value.serialize(At { writer: &mut *self.writer, at })?;
+        Ok((self.writer.sink.put_array(at, [b'"']), false))
     }
 
     #[cold]
@@ -50,16 +51,16 @@ macro_rules! quoted {
     )*};
 }
 
-impl<S: Sink> Serializer for Key<'_, '_, S> {
-    type Ok = bool;
+impl<S: Sink> Serializer for Key<'_, S> {
+    type Ok = (usize, bool);
     type Error = Error;
-    type SerializeSeq = Impossible<bool, Error>;
-    type SerializeTuple = Impossible<bool, Error>;
-    type SerializeTupleStruct = Impossible<bool, Error>;
-    type SerializeTupleVariant = Impossible<bool, Error>;
-    type SerializeMap = Impossible<bool, Error>;
-    type SerializeStruct = Impossible<bool, Error>;
-    type SerializeStructVariant = Impossible<bool, Error>;
+    type SerializeSeq = Impossible<(usize, bool), Error>;
+    type SerializeTuple = Impossible<(usize, bool), Error>;
+    type SerializeTupleStruct = Impossible<(usize, bool), Error>;
+    type SerializeTupleVariant = Impossible<(usize, bool), Error>;
+    type SerializeMap = Impossible<(usize, bool), Error>;
+    type SerializeStruct = Impossible<(usize, bool), Error>;
+    type SerializeStructVariant = Impossible<(usize, bool), Error>;
 
     quoted! {
         serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
@@ -85,10 +86,10 @@ impl<S: Sink> Serializer for Key<'_, '_, S> {
     #[inline]
     fn serialize_str(self, value: &str) -> Secret {
         if self.verbatim {
-            return self.writer.verbatim(value).map(|()| false);
+            return self.writer.verbatim(self.at, value).map(|at| (at, false));
         }
-        self.writer.string(value);
-        Ok(self.writer.redact && is_secret(value))
+        let at = self.writer.string(self.at, value);
+        Ok((at, self.writer.limits.redact && is_secret(value)))
     }
 
     fn serialize_unit_variant(self, _name: &'static str, _index: u32, variant: &'static str) -> Secret {
@@ -114,17 +115,17 @@ impl<S: Sink> Serializer for Key<'_, '_, S> {
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Secret {
         if self.verbatim {
-            return self.writer.verbatim(&value.to_string()).map(|()| false);
+            return self.writer.verbatim(self.at, &value.to_string()).map(|at| (at, false));
         }
         let (mut seen, mut len) = ([0; SEEN], 0);
-        self.writer.display(value, |piece| {
+        let at = self.writer.display(self.at, value, |piece| {
             if let Some(to) = seen.get_mut(len..len + piece.len()) {
                 to.copy_from_slice(piece.as_bytes());
             }
             len += piece.len();
         })?;
         let name = seen.get(..len).and_then(|bytes| std::str::from_utf8(bytes).ok());
-        Ok(self.writer.redact && name.is_some_and(is_secret))
+        Ok((at, self.writer.limits.redact && name.is_some_and(is_secret)))
     }
 
     fn serialize_bytes(self, _value: &[u8]) -> Secret {

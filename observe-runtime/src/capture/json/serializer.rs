@@ -5,7 +5,7 @@ use std::fmt::Display;
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 
 use super::{
-    Done, Error, Writer,
+    At, Done, Error, Writer,
     compound::{self, Array, Object},
     text::{self, Sink},
 };
@@ -14,41 +14,39 @@ macro_rules! integers {
     ($($method:ident: $type:ty as $wide:ident => $put:expr;)*) => {$(
         #[inline]
         fn $method(self, value: $type) -> Done {
-            let put: fn(Self, $wide) = $put;
-            put(self, value.into());
-            Ok(())
+            let put: fn(&mut Writer<S>, usize, $wide) -> usize = $put;
+            Ok(put(self.writer, self.at, value.into()))
         }
     )*};
 }
 
-impl<'a, 's, S: Sink> Serializer for &'a mut Writer<'s, S> {
-    type Ok = ();
+impl<'a, S: Sink> Serializer for At<'a, S> {
+    type Ok = usize;
     type Error = Error;
-    type SerializeSeq = Array<'a, 's, S>;
-    type SerializeTuple = Array<'a, 's, S>;
-    type SerializeTupleStruct = Array<'a, 's, S>;
-    type SerializeTupleVariant = Array<'a, 's, S>;
-    type SerializeMap = Object<'a, 's, S>;
-    type SerializeStruct = Object<'a, 's, S>;
-    type SerializeStructVariant = Object<'a, 's, S>;
+    type SerializeSeq = Array<'a, S>;
+    type SerializeTuple = Array<'a, S>;
+    type SerializeTupleStruct = Array<'a, S>;
+    type SerializeTupleVariant = Array<'a, S>;
+    type SerializeMap = Object<'a, S>;
+    type SerializeStruct = Object<'a, S>;
+    type SerializeStructVariant = Object<'a, S>;
 
     integers! {
-        serialize_u8: u8 as u64 => |writer, value| text::put_u64(writer.sink, value);
-        serialize_u16: u16 as u64 => |writer, value| text::put_u64(writer.sink, value);
-        serialize_u32: u32 as u64 => |writer, value| text::put_u64(writer.sink, value);
-        serialize_u64: u64 as u64 => |writer, value| text::put_u64(writer.sink, value);
-        serialize_i8: i8 as i64 => |writer, value| writer.integer(value);
-        serialize_i16: i16 as i64 => |writer, value| writer.integer(value);
-        serialize_i32: i32 as i64 => |writer, value| writer.integer(value);
-        serialize_i64: i64 as i64 => |writer, value| writer.integer(value);
-        serialize_u128: u128 as u128 => |writer, value| writer.sink.put(itoa::Buffer::new().format(value).as_bytes());
-        serialize_i128: i128 as i128 => |writer, value| writer.sink.put(itoa::Buffer::new().format(value).as_bytes());
+        serialize_u8: u8 as u64 => |writer, at, value| text::put_u64(&mut writer.sink, at, value);
+        serialize_u16: u16 as u64 => |writer, at, value| text::put_u64(&mut writer.sink, at, value);
+        serialize_u32: u32 as u64 => |writer, at, value| text::put_u64(&mut writer.sink, at, value);
+        serialize_u64: u64 as u64 => |writer, at, value| text::put_u64(&mut writer.sink, at, value);
+        serialize_i8: i8 as i64 => |writer, at, value| writer.integer(at, value);
+        serialize_i16: i16 as i64 => |writer, at, value| writer.integer(at, value);
+        serialize_i32: i32 as i64 => |writer, at, value| writer.integer(at, value);
+        serialize_i64: i64 as i64 => |writer, at, value| writer.integer(at, value);
+        serialize_u128: u128 as u128 => |writer, at, value| writer.sink.put(at, itoa::Buffer::new().format(value).as_bytes());
+        serialize_i128: i128 as i128 => |writer, at, value| writer.sink.put(at, itoa::Buffer::new().format(value).as_bytes());
     }
 
     #[inline]
     fn serialize_bool(self, value: bool) -> Done {
-        self.boolean(value);
-        Ok(())
+        Ok(self.writer.boolean(self.at, value))
     }
 
     #[inline]
@@ -56,8 +54,7 @@ impl<'a, 's, S: Sink> Serializer for &'a mut Writer<'s, S> {
         if !value.is_finite() {
             return self.serialize_unit();
         }
-        self.float(value);
-        Ok(())
+        Ok(self.writer.float(self.at, value))
     }
 
     #[inline]
@@ -65,8 +62,7 @@ impl<'a, 's, S: Sink> Serializer for &'a mut Writer<'s, S> {
         if !value.is_finite() {
             return self.serialize_unit();
         }
-        self.float(value);
-        Ok(())
+        Ok(self.writer.float(self.at, value))
     }
 
     #[inline]
@@ -76,8 +72,7 @@ impl<'a, 's, S: Sink> Serializer for &'a mut Writer<'s, S> {
 
     #[inline]
     fn serialize_str(self, value: &str) -> Done {
-        self.string(value);
-        Ok(())
+        Ok(self.writer.string(self.at, value))
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Done {
@@ -98,8 +93,7 @@ impl<'a, 's, S: Sink> Serializer for &'a mut Writer<'s, S> {
 
     #[inline]
     fn serialize_unit(self) -> Done {
-        self.sink.put_array(*b"null");
-        Ok(())
+        Ok(self.writer.sink.put_array(self.at, *b"null"))
     }
 
     #[inline]
@@ -177,6 +171,6 @@ impl<'a, 's, S: Sink> Serializer for &'a mut Writer<'s, S> {
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Done {
-        self.display(value, |_| {})
+        self.writer.display(self.at, value, |_| {})
     }
 }

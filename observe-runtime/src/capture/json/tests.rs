@@ -10,6 +10,7 @@ use self::any::any_value;
 use observe_wire::journal::render::render;
 
 use super::*;
+use crate::journal::SHORT;
 
 mod any;
 mod limits;
@@ -17,43 +18,45 @@ mod limits;
 /// A chunk: lends its room until it is full.
 struct Chunk {
     bytes: Vec<u8>,
-    len: usize,
+    /// What is below it may be written at once.
+    clear: usize,
     full: bool,
 }
 
 impl Chunk {
-    fn of(size: usize) -> Self {
-        Chunk { bytes: vec![0xEE; size], len: 0, full: false }
+    fn of(size: usize, limits: Limits) -> Self {
+        let clear = size.min(limits.bytes).saturating_sub(SHORT);
+        Chunk { bytes: vec![0xEE; size], clear, full: false }
     }
 }
 
-impl Sink for Chunk {
-    fn fill(&mut self, n: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool {
-        let room = self.bytes.get_mut(self.len..self.len.saturating_add(n)).filter(|_| !self.full);
-        let filled = room.is_some_and(write);
-        self.len += if filled { n } else { 0 };
-        filled
+impl Sink for &mut Chunk {
+    fn is_clear(&self, at: usize) -> bool {
+        at < self.clear && !self.full
     }
-    fn put_padded<const N: usize>(&mut self, bytes: [u8; N], len: usize) -> bool {
-        let room =
-            self.bytes.get_mut(self.len..).and_then(|room| room.first_chunk_mut()).filter(|_| !self.full);
-        let Some(room) = room else { return false };
-        *room = bytes;
-        self.len += len;
-        true
+    fn fill(&mut self, at: usize, n: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool {
+        assert!(n <= SHORT);
+        self.is_clear(at) && write(&mut self.bytes[at..at + n])
     }
-    fn put(&mut self, bytes: &[u8]) {
-        let filled = self.fill(bytes.len(), |room| {
-            room.copy_from_slice(bytes);
+    fn put_padded<const N: usize>(&mut self, at: usize, bytes: [u8; N]) -> bool {
+        self.fill(at, N, |room| {
+            room.copy_from_slice(&bytes);
             true
-        });
-        self.full |= !filled;
+        })
     }
-    fn len(&self) -> usize {
-        if self.full { usize::MAX } else { self.len }
+    fn put(&mut self, at: usize, bytes: &[u8]) -> usize {
+        let end = at + bytes.len();
+        match self.bytes.get_mut(at..end).filter(|_| !self.full) {
+            Some(room) => room.copy_from_slice(bytes),
+            None => {
+                self.full = true;
+                return at;
+            }
+        }
+        end
     }
-    fn truncate(&mut self, len: usize) {
-        self.len = len;
+    fn is_full(&self) -> bool {
+        self.full
     }
 }
 
@@ -61,12 +64,12 @@ const OPEN: Limits = Limits { bytes: usize::MAX, depth: 64, redact: false };
 
 /// What is captured: the same bytes whether the sink lends its room or not.
 fn captured<T: Serialize + ?Sized>(value: &T, limits: Limits) -> (Vec<u8>, Outcome) {
-    let (mut chunk, mut appended) = (Chunk::of(1 << 16), b"before".to_vec());
-    let outcome = capture(value, &mut chunk, limits);
-    assert_eq!(capture(value, &mut appended, limits), outcome);
+    let (mut chunk, mut appended) = (Chunk::of(1 << 16, limits), b"before".to_vec());
+    let (len, outcome) = capture(value, &mut chunk, 0, limits);
+    assert_eq!(capture(value, &mut appended, 6, limits), (6 + len, outcome));
     assert!(!chunk.full);
     assert_eq!(&appended[..6], b"before");
-    assert_eq!(chunk.bytes[..chunk.len], appended[6..]);
+    assert_eq!(chunk.bytes[..len], appended[6..]);
     (appended.split_off(6), outcome)
 }
 
@@ -380,15 +383,17 @@ fn a_panic_leaves_nothing_behind_but_half_a_value() {
             std::panic::resume_unwind(Box::new("on purpose"))
         }
     }
-    let mut chunk = Chunk::of(1000);
+    let limits = Limits { depth: 2, ..Limits::default() };
+    let mut chunk = Chunk::of(1000, limits);
+    let mut writer = Writer::new(&mut chunk, limits);
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        capture(&[Some(("half", Panicking))], &mut chunk, Limits::default())
+        writer.one(3, |at| at.value(&[Some(("half", Panicking))]))
     }));
     assert!(caught.is_err());
-    assert_eq!(&chunk.bytes[..chunk.len], br#"[["half","#);
-    chunk.truncate(0);
-    capture("next", &mut chunk, Limits::default());
-    assert_eq!(&chunk.bytes[..chunk.len], br#""next""#);
+    writer.reset();
+    let written = writer.one(3, |at| at.value(&[["next"]]));
+    assert_eq!(written, (3 + 10, Outcome::default()), "as deep as before");
+    assert_eq!(&chunk.bytes[3..13], br#"[["next"]]"#);
 }
 
 #[test]

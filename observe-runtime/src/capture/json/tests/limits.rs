@@ -13,15 +13,15 @@ fn only_as_many_elements_are_serialised_as_the_cap_has_room_for() {
     }
     let count = Cell::new(0);
     let many = (0..4_000_000).map(|_| Counted(&count)).collect::<Vec<_>>();
-    let mut chunk = Chunk::of(2000);
-    let outcome = capture(&("first", &many, "last"), &mut chunk, capped(999));
+    let mut chunk = Chunk::of(2000, capped(999));
+    let (len, outcome) = capture(&("first", &many, "last"), &mut chunk, 0, capped(999));
     assert_eq!((outcome.cut, count.get()), (Some(Cut::Size), 99));
-    let json = render(&chunk.bytes[..chunk.len]);
+    let json = render(&chunk.bytes[..len]);
     assert!(json.ends_with(r#","0123456","$cut: 3999901 more"],"$cut: 1 more"]"#), "{json}");
 
     count.set(0);
-    let mut small = Chunk::of(500);
-    capture(&many, &mut small, Limits::default());
+    let mut small = Chunk::of(500, Limits::default());
+    capture(&many, &mut small, 0, Limits::default());
     assert!(small.full && count.get() < 60, "a full sink stops the capture: {}", count.get());
 }
 
