@@ -61,7 +61,7 @@ pub mod __private {
             AsBoxed, AsFuture, AsIterator, AsStream, InOption, InResult, Later, MaybeId, Now, Place, Same,
             insist, is_recording, never, once, polled, sync,
         },
-        capture::{Family, Redacted, argument, argument_tied, probe, problem, returned},
+        capture::{Family, Redacted, argument_tied, probe, problem, returned},
         report::{say, say_once},
         site::Site,
         switch::{is_on, may_be_on},

@@ -48,7 +48,7 @@ pub(super) fn arguments(args: &Args) -> TokenStream {
             }
         };
         quote_spanned! {Span::mixed_site()=>
-            #(#cfgs)* #krate::__private::argument(#value).observe_argument(),
+            #(#cfgs)* #krate::__private::probe(#value).observe_argument(),
         }
     };
     arguments.iter().map(call).collect()
@@ -91,26 +91,15 @@ pub(super) fn outcome(args: &Args, function: &Function, call: &TokenStream) -> T
         Output::Closure(_) => quote_spanned!(here=> #call::is_recording(&__observe_call)),
         _ => quote_spanned!(here=> #call::is_live(&__observe_call)),
     };
-    // The span has ended: nothing is left to drop, and nothing to ask before. A future would have to remember that.
-    let end = match function.signature.asyncness {
-        None => quote_spanned!(here=> ::core::mem::forget(__observe_call);),
-        Some(_) => TokenStream::new(),
-    };
-    let result = quote_spanned!(body::exit(function)=> __observe_return);
-    value(
-        args,
-        is_unit,
-        &is_recording,
-        &quote_spanned!(here=> &mut __observe_call),
-        &quote!(#end return #result;),
-    )
+    let result = quote_spanned!(body::exit(function)=> __observe_return.0.0);
+    value(args, is_unit, &is_recording, &quote_spanned!(here=> &mut __observe_call), &quote!(return #result;))
 }
 
 /// The same by what came out of a future, a stream or an iterator; `__observe_call` is a reference to what records it.
 pub(super) fn outcome_of_later(args: &Args) -> TokenStream {
     let (krate, here) = (&args.krate, Span::mixed_site());
     let is_recording = quote_spanned!(here=> #krate::__private::is_recording(&*__observe_call));
-    let end = quote_spanned!(here=> return __observe_return;);
+    let end = quote_spanned!(here=> return __observe_return.0.0;);
     value(args, false, &is_recording, &quote_spanned!(here=> &mut *__observe_call), &end)
 }
 
@@ -124,10 +113,10 @@ fn value(
 ) -> TokenStream {
     let (krate, here) = (&args.krate, Span::mixed_site());
     let (parts, fail) = if args.errors_fail && !is_unit {
-        let parts = quote_spanned!(here=> #krate::__private::returned(&__observe_return).observe_parts());
+        let parts = quote_spanned!(here=> __observe_return.observe_parts());
         (parts, quote_spanned!(here=> __observe_parts.1.observe_fail(#call);))
     } else {
-        (quote_spanned!(here=> (#krate::__private::probe(&__observe_return),)), TokenStream::new())
+        (quote_spanned!(here=> (#krate::__private::probe(&__observe_return.0.0),)), TokenStream::new())
     };
     let output = match &args.output {
         Output::Value => quote_spanned!(here=> __observe_parts.0.observe_output(#call);),
@@ -143,9 +132,7 @@ fn value(
     };
     quote_spanned! {here=>
         if #is_recording {
-            // Moved, so that a value whose address is never taken stays in registers while nothing is recorded; and as if
-            // it were another one, so that it need not be kept there for this way.
-            let __observe_return = ::core::hint::black_box(__observe_return);
+            let __observe_return = #krate::__private::returned(__observe_return);
             let __observe_parts = #parts;
             #output
             #fail

@@ -190,7 +190,7 @@ impl<K, T: DeferWith<K, O>, O> DeferWith<InOption<K>, O> for Option<T> {
 /// Nothing is to come.
 fn end_with_none(mut call: Going, capture: bool) {
     if capture {
-        call.returned(&capture::argument(&()));
+        call.returned(&capture::probe(&()));
     } else {
         call.returned_nothing();
     }

@@ -16,7 +16,7 @@ mod tied;
 pub(crate) use error::chain;
 pub(crate) use error::{ByRef, failure};
 pub(crate) use pen::Capture;
-pub use probe::{argument, probe, problem, returned};
+pub use probe::{probe, problem, returned};
 pub use redacted::Redacted;
 pub(crate) use shown::text as debug_text;
 pub use tied::{Family, argument_tied};
@@ -74,7 +74,7 @@ pub(crate) fn limit_at_once() -> usize {
 
 /// Writes `value` as JSON to the draft. Whatever goes wrong in it costs this value only.
 pub(crate) fn put<T: Serialize + ?Sized>(draft: &mut Draft<'_>, value: &T) {
-    put_any(draft, &argument(value));
+    put_any(draft, &probe(value));
 }
 
 /// [`put`] of a value of any type.

@@ -4,7 +4,7 @@
 //! next: the compiler's method look-up takes the first whose bound holds. No trait need be in scope, and what most values
 //! are is found at once, which is most of what an annotated function costs to compile.
 
-use std::{any::type_name, error::Error, fmt, ops::Deref};
+use std::{any::type_name, error::Error, fmt, hint::black_box, ops::Deref};
 
 use observe_model::Failure;
 use serde::Serialize;
@@ -48,9 +48,7 @@ macro_rules! ways {
 }
 
 ways! {
-    /// A value to be captured; `()` is no value.
-    Probe
-    /// A `Serialize` value is JSON.
+    /// A `Serialize` value is JSON. `()` is no value, but as an argument.
     BySerialize
     /// A `Debug` value is its text.
     ByDebug
@@ -79,7 +77,7 @@ macro_rules! captured {
 
             /// Makes it the input, in place of the arguments.
             pub fn observe_input(&self, call: &impl Call) {
-                if self.value().is_some() {
+                if self.has_value() {
                     call.input(self);
                 }
             }
@@ -87,8 +85,10 @@ macro_rules! captured {
             /// Ends the span with it, if there is a value.
             #[inline]
             pub fn observe_output(&self, call: &mut impl Call) {
-                if self.value().is_some() {
+                if self.has_value() {
                     call.returned(self);
+                } else {
+                    self.observe_unseen(call);
                 }
             }
 
@@ -106,7 +106,21 @@ captured!([Serialize +] BySerialize, pen, value => pen.write(value));
 captured!([fmt::Debug +] ByDebug, pen, value => pen.debug(value));
 captured!([] ByName, pen, _value => pen.name::<T>());
 
+impl<T: ?Sized> BySerialize<'_, T> {
+    /// Whether there is a value that says something: known by its type's name, for a way of its own that comes before all
+    /// others would have to be looked at for every type.
+    #[inline]
+    fn has_value(&self) -> bool {
+        self.value().is_some() && type_name::<T>() != type_name::<()>()
+    }
+}
+
 impl<'a, T: ?Sized> ByName<'a, T> {
+    #[inline]
+    fn has_value(&self) -> bool {
+        self.value().is_some()
+    }
+
     /// What `make` makes of it, if there is a value.
     #[inline]
     pub fn observe_view<V>(&self, make: impl FnOnce(&'a T) -> V) -> Option<V> {
@@ -121,26 +135,15 @@ impl<'a, T: ?Sized> ByName<'a, T> {
     }
 }
 
-impl Probe<'_, ()> {
-    /// Leaves the input out.
-    pub fn observe_input(&self, _call: &impl Call) {}
-
-    /// Ends the span without output.
-    pub fn observe_output(&self, call: &mut impl Call) {
-        self.observe_unseen(call);
-    }
-}
-
 /// The value behind `value`, for the method that its type allows.
 #[inline]
-pub fn probe<T: ?Sized>(value: &T) -> Probe<'_, T> {
-    Probe(argument(value))
+pub fn probe<T: ?Sized>(value: &T) -> BySerialize<'_, T> {
+    probe_of(Some(value))
 }
 
-/// The same of an argument, for which `()` is a value like any other: one way less to look at.
 #[inline]
-pub fn argument<T: ?Sized>(value: &T) -> BySerialize<'_, T> {
-    BySerialize(ByDebug(ByName(Some(value))))
+fn probe_of<T: ?Sized>(value: Option<&T>) -> BySerialize<'_, T> {
+    BySerialize(ByDebug(ByName(value)))
 }
 
 ways! {
@@ -219,42 +222,43 @@ impl NoProblem {
 
 /// A returned value.
 #[derive(Debug)]
-pub struct Returned<'a, T>(Plain<'a, T>);
+pub struct Returned<T>(pub Plain<T>);
 
 /// A returned value that is no `Result`.
 #[derive(Debug)]
-pub struct Plain<'a, T>(&'a T);
+pub struct Plain<T>(pub T);
 
-impl<'a, T> Deref for Returned<'a, T> {
-    type Target = Plain<'a, T>;
+impl<T> Deref for Returned<T> {
+    type Target = Plain<T>;
     #[inline]
-    fn deref(&self) -> &Plain<'a, T> {
+    fn deref(&self) -> &Plain<T> {
         &self.0
     }
 }
 
-impl<'a, T, E> Returned<'a, Result<T, E>> {
+impl<T, E> Returned<Result<T, E>> {
     /// The value and the error, one of which there is.
     #[inline]
-    pub fn observe_parts(&self) -> (Probe<'a, T>, Problem<'a, E>) {
-        let result = self.0.0;
-        let value = Probe(BySerialize(ByDebug(ByName(result.as_ref().ok()))));
-        (value, problem_of(result.as_ref().err()))
+    pub fn observe_parts(&self) -> (BySerialize<'_, T>, Problem<'_, E>) {
+        let result = self.0.0.as_ref();
+        (probe_of(result.ok()), problem_of(result.err()))
     }
 }
 
-impl<'a, T> Plain<'a, T> {
+impl<T> Plain<T> {
     /// The value, and that there is no error.
     #[inline]
-    pub fn observe_parts(&self) -> (Probe<'a, T>, NoProblem) {
-        (probe(self.0), NoProblem)
+    pub fn observe_parts(&self) -> (BySerialize<'_, T>, NoProblem) {
+        (probe(&self.0), NoProblem)
     }
 }
 
-/// The value that a function returned, for the methods that its type allows.
+/// The value that a function returned, for the methods that its type allows. It is moved, so that a value whose address is
+/// never taken stays in registers while nothing is recorded; and as if it were another one, so that it need not be kept
+/// there for this way.
 #[inline]
-pub fn returned<T>(value: &T) -> Returned<'_, T> {
-    Returned(Plain(value))
+pub fn returned<T>(value: T) -> Returned<T> {
+    Returned(Plain(black_box(value)))
 }
 
 #[cfg(test)]
@@ -312,11 +316,14 @@ mod tests {
 
     #[test]
     fn only_a_result_has_an_error() {
-        let (value, error) = returned(&Ok::<i32, ()>(1)).observe_parts();
+        let it = returned(Ok::<i32, ()>(1));
+        let (value, error) = it.observe_parts();
         assert_eq!((value.value(), error.value()), (Some(&1), None));
-        let (value, error) = returned(&Err::<(), _>("no")).observe_parts();
+        let it = returned(Err::<(), _>("no"));
+        let (value, error) = it.observe_parts();
         assert_eq!((value.value(), error.value()), (None, Some(&"no")));
-        let (value, NoProblem) = returned(&Some(1)).observe_parts();
+        let it = returned(Some(1));
+        let (value, NoProblem) = it.observe_parts();
         assert_eq!(value.value(), Some(&Some(1)));
     }
 }

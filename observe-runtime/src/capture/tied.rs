@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     pen::Capture,
-    probe::{BySerialize, argument},
+    probe::{BySerialize, probe},
 };
 
 /// The types that one is with other lifetimes: `dyn for<'x> Family<'x, Of = View<'x>>`.
@@ -18,7 +18,7 @@ pub trait Family<'x> {
 
 /// A value of a type of the family `F`, for the method that every type of the family allows.
 pub fn argument_tied<F: ?Sized, T>(value: &T) -> TiedBySerialize<'_, F, T> {
-    TiedBySerialize(TiedByDebug(TiedByName(argument(value)), PhantomData), PhantomData)
+    TiedBySerialize(TiedByDebug(TiedByName(probe(value)), PhantomData), PhantomData)
 }
 
 /// A `Serialize` value is JSON.
