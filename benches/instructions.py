@@ -46,8 +46,8 @@ HELD = {
     ("observe_disabled", "async"): 44,
     ("observe_unsampled", "sync"): 36,
     ("observe_unsampled", "async"): 61,
-    ("observe_encode", "sync"): 820,
-    ("observe_encode", "async"): 885,
+    ("observe_encode", "sync"): 690,
+    ("observe_encode", "async"): 745,
     ("observe_encode", "background"): 640,
 }
 
