@@ -7,6 +7,8 @@
     unused_lifetimes,
     unused_qualifications
 )]
+#![deny(clippy::mem_forget, clippy::indexing_slicing, clippy::unwrap_used)]
+#![deny(elided_lifetimes_in_paths, explicit_outlives_requirements, unreachable_pub, variant_size_differences)]
 #![deny(let_underscore_drop, unreachable_code, trivial_casts, trivial_numeric_casts, unit_bindings)]
 
 use std::convert::Infallible;

@@ -419,14 +419,35 @@ async fn no_lifetime_is_asked_of_a_type_parameter() {
     fn bound<'a, T: Default + Send + 'a>(trace: TraceId, _text: &'a str) -> BoxFuture<'a, T> {
         Box::pin(async { T::default() })
     }
+    struct Boxed<T, U>(Box<dyn Fn(T) -> BoxFuture<'static, U>>);
+    #[observe(trace_id = trace, skip_all)]
+    impl<T, U> Boxed<T, U> {
+        fn call(&self, trace: TraceId, text: T) -> BoxFuture<'static, U> {
+            (self.0)(text)
+        }
+        fn items(&self, trace: TraceId, items: Vec<U>) -> Option<Box<dyn Iterator<Item = U> + '_>>
+        where
+            U: Copy,
+        {
+            let first = *items.first()?;
+            Some(Box::new(std::iter::repeat_n(first, 2)))
+        }
+    }
     let trace_id = id("generic");
     let number: u8 = given(trace_id, "").await;
     assert_eq!(
         (number, opaque::<u8>(trace_id, "").await, bound::<String>(trace_id, "").await),
         (0, 0, String::new())
     );
+    let text = String::from("ab");
+    let boxed =
+        Boxed(Box::new(|text: &str| Box::pin(std::future::ready(text.len())) as BoxFuture<'static, usize>));
+    assert_eq!(boxed.call(trace_id, &text).await, 2);
+    assert_eq!(boxed.items(trace_id, vec![7]).unwrap().sum::<usize>(), 14);
     let spans = trace(trace_id);
-    assert_eq!(named(&spans, "given").status, Status::Ok);
+    assert_eq!(output(named(&spans, "given")), "<u8>");
+    assert_eq!(output(named(&spans, "call")), "<usize>");
+    assert_eq!(output(named(&spans, "items")), json!(["<usize>", "<usize>"]));
     assert_eq!(output(named(&spans, "opaque")), "<u8>");
     assert_eq!(output(named(&spans, "bound")), "<alloc::string::String>");
 }

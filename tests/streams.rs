@@ -389,7 +389,7 @@ async fn the_attribute_may_say_that_it_is_a_stream() {
     fn tokens(trace: TraceId) -> impl Tokens {
         stream::iter(["Hel".to_owned(), "lo".to_owned()])
     }
-    #[observe(trace_id = trace, skip_all, stream)]
+    #[observe(trace_id = trace, skip_all)]
     fn given<'a, T: Default + Clone + Send + 'a>(trace: TraceId, _text: &'a str) -> BoxStream<'a, T> {
         stream::iter([T::default()]).boxed()
     }

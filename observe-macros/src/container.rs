@@ -9,6 +9,7 @@ use syn::{
 
 use crate::{
     args::{self, Given, Value},
+    attributes,
     function::{self, Declared, Function},
     resolve,
 };
@@ -31,7 +32,8 @@ pub(crate) struct Container {
 /// Reads a container with its attributes.
 pub(crate) fn parse(item: TokenStream) -> syn::Result<Container> {
     let read = |input: ParseStream<'_>| {
-        let attributes = input.call(Attribute::parse_outer)?;
+        let mut attributes = input.call(Attribute::parse_outer)?;
+        attributes::expect_nothing(&mut attributes);
         let mut container = container(input)?;
         let header = std::mem::take(&mut container.header);
         container.header = quote!(#(#attributes)* #header);
@@ -73,8 +75,7 @@ fn write(container: &Container, given: &Given) -> TokenStream {
             Item::Container(attributes, inner) => write_inner(attributes, inner, given),
         });
     }
-    let mut braces = Group::new(Delimiter::Brace, content);
-    braces.set_span(container.braces.span());
+    let braces = function::with_content(&container.braces, content);
     let header = &container.header;
     quote!(#header #braces)
 }
@@ -91,7 +92,7 @@ fn write_function(function: &Function, given: &Given) -> TokenStream {
             let error = error.into_compile_error();
             // Beside the function an error may stand only where items may; in its body it may stand everywhere.
             let body = function.body.stream();
-            function.body = with_content(&function.body, quote!(#error #body));
+            function.body = function::with_content(&function.body, quote!(#error #body));
             function.to_token_stream()
         }
     }
@@ -116,12 +117,6 @@ fn write_inner(attributes: &[Attribute], inner: &Container, given: &Given) -> To
 fn write_plain(container: &Container) -> TokenStream {
     let (header, braces) = (&container.header, &container.braces);
     quote!(#header #braces)
-}
-
-fn with_content(group: &Group, content: TokenStream) -> Group {
-    let mut new = Group::new(group.delimiter(), content);
-    new.set_span(group.span());
-    new
 }
 
 /// What an item inside says for itself.
@@ -154,7 +149,8 @@ fn container(input: ParseStream<'_>) -> syn::Result<Container> {
 }
 
 fn items(input: ParseStream<'_>, owner: Option<&str>) -> syn::Result<Vec<Item>> {
-    let inner = input.call(Attribute::parse_inner)?;
+    let mut inner = input.call(Attribute::parse_inner)?;
+    attributes::expect_nothing(&mut inner);
     let mut items = vec![Item::Other(quote!(#(#inner)*))];
     while !input.is_empty() {
         items.push(item(input, owner)?);
@@ -164,7 +160,7 @@ fn items(input: ParseStream<'_>, owner: Option<&str>) -> syn::Result<Vec<Item>> 
 
 fn item(input: ParseStream<'_>, owner: Option<&str>) -> syn::Result<Item> {
     let ahead = input.fork();
-    let attributes = ahead.call(Attribute::parse_outer)?;
+    let mut attributes = ahead.call(Attribute::parse_outer)?;
     match kind(ahead.cursor().token_stream()) {
         Kind::Function => Ok(match function::read(input)? {
             Declared::Function(mut function) => {
@@ -175,6 +171,7 @@ fn item(input: ParseStream<'_>, owner: Option<&str>) -> syn::Result<Item> {
         }),
         Kind::Container => {
             input.call(Attribute::parse_outer)?;
+            attributes::expect_nothing(&mut attributes);
             Ok(Item::Container(attributes, container(input)?))
         }
         Kind::Other { ends_with_semicolon, .. } => {

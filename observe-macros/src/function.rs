@@ -117,6 +117,13 @@ pub(crate) fn ungrouped(tokens: TokenStream) -> TokenStream {
     }
 }
 
+/// The group with something else in it.
+pub(crate) fn with_content(group: &Group, content: TokenStream) -> Group {
+    let mut new = Group::new(group.delimiter(), content);
+    new.set_span(group.span());
+    new
+}
+
 impl ToTokens for Function {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         let Self { attributes, visibility, defaultness, signature, body, owner: _ } = self;
@@ -342,8 +349,7 @@ fn with_lifetime(tokens: TokenStream, lifetime: &Lifetime) -> TokenStream {
                 lifetime.to_tokens(&mut replaced);
             }
             TokenTree::Group(group) => {
-                let mut new = Group::new(group.delimiter(), with_lifetime(group.stream(), lifetime));
-                new.set_span(group.span());
+                let new = with_content(&group, with_lifetime(group.stream(), lifetime));
                 replaced.extend([TokenTree::Group(new)]);
             }
             token => replaced.extend([token]),

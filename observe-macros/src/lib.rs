@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod attributes;
 mod container;
 mod expand;
 mod function;
@@ -58,9 +59,8 @@ use self::{container::Kind, function::Declared};
 /// Recognised are `impl Future`, `impl Stream` and `impl Iterator`, unless another bound asks for a trait that the observed
 /// value would lack (it has the marker traits, `Clone`, `Debug`, and what iterators and streams are besides), and their
 /// boxed trait objects under any alias, also inside `Result` and `Option`. The value of a named type is recorded as it is.
-/// A boxed one whose type names a type parameter without a lifetime (`BoxStream<'a, T>` without `T: 'a`) is left alone.
 /// With `stream`, the attribute takes your word that it can be observed: a further trait behind `impl` holds for every
-/// stream, the type parameter lives long enough.
+/// stream.
 ///
 /// # Arguments
 ///
@@ -127,6 +127,9 @@ use self::{container::Kind, function::Declared};
 /// - An annotated crate has `serde_json` in its graph of dependencies, whose `impl PartialEq<Value>` for numbers and texts the
 ///   compiler then considers: `assert_eq!(numbers, vec![])`, where nothing else says of what the empty list is, needs
 ///   `Vec::<usize>::new()`. That is so with any dependency that has `serde_json`.
+/// - A function that returns `impl Trait` and ends in no other way than a call that never returns (`fn f() -> impl Debug {
+///   fail() }`) must be left out: its type is known to nobody before the whole function is read.
+/// - What the attribute writes allows `unreachable_code` for a statement of its own, so a crate can deny that lint but not forbid it.
 /// - A function that is `async`, `dyn` or `try` by name, as edition 2015 allows, is left as it is.
 ///
 /// With the feature `off` of `observe-ai` the attribute checks its arguments and leaves the function as it is.

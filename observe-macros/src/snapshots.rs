@@ -48,7 +48,7 @@ fn expansions_are_as_they_were_last_looked_at() {
         }
         assert_eq!(expanded, fs::read_to_string(&snapshot).unwrap_or_default(), "{}", snapshot.display());
     }
-    assert_eq!(seen, 5);
+    assert_eq!(seen, 6);
 }
 
 #[test]

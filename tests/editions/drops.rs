@@ -1,4 +1,5 @@
 // Shared by a test crate of every edition: the same functions, plain and observed, drop the same things in the same order.
+#![allow(clippy::boxed_local)]
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

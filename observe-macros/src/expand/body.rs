@@ -2,10 +2,10 @@
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
-use syn::{Attribute, ReturnType};
+use syn::ReturnType;
 
 use super::returned::{self, Later, mentions};
-use crate::function::{Function, Returns};
+use crate::function::{self, Function, Returns};
 
 /// The body in its own braces, which say by which edition's rules its temporaries are dropped. What stands before it
 /// makes the closure or the async block around it own the arguments whole, the last one first: that is the order in which
@@ -16,9 +16,19 @@ pub(super) fn block(function: &Function, first: &TokenStream) -> Group {
         quote_spanned!(Span::mixed_site()=> #(#cfgs)* let _ = &#name;)
     });
     let body = function.body.stream();
-    let mut block = Group::new(Delimiter::Brace, quote!(#(#keep)* #first #body));
-    block.set_span(function.body.span());
-    block
+    braces(function, quote!(#(#keep)* #first #body))
+}
+
+/// `content` in the braces of the user's body.
+pub(super) fn braces(function: &Function, content: TokenStream) -> Group {
+    function::with_content(&function.body, content)
+}
+
+/// The body by itself, as what a function ends with. What stands before it keeps the compiler from finding the braces
+/// unnecessary.
+pub(super) fn alone(function: &Function) -> Group {
+    let body = function.body.stream();
+    braces(function, quote_spanned!(Span::mixed_site()=> {} #body))
 }
 
 /// What looks at the arguments of an `async fn`, so that they are moved through a scope of its own: an argument that was
@@ -31,6 +41,7 @@ pub(super) fn unborrowed(function: &mut Function, looks: TokenStream) -> TokenSt
     let names: Vec<_> = owned.iter().map(|(_, name)| name).collect();
     let bindings = owned.iter().map(|(mutability, name)| quote!(#mutability #name));
     quote_spanned! {Span::mixed_site()=>
+        #[allow(clippy::shadow_reuse, clippy::used_underscore_binding)]
         let (#(#bindings,)*) = {
             let (#(#names,)*) = (#(#names,)*);
             #looks
@@ -149,40 +160,4 @@ fn any(tokens: &TokenStream, is_it: &dyn Fn(&TokenTree) -> bool) -> bool {
         TokenTree::Group(group) => any(&group.stream(), is_it),
         token => is_it(token),
     })
-}
-
-/// The function's attributes, as they are for a function whose body is another. What `#![..]` said in it, `#[..]` says of
-/// it. What was expected may not happen any more: an argument that is captured is used.
-pub(super) fn attributes(function: &mut Function) -> TokenStream {
-    let mut attributes = TokenStream::new();
-    for attribute in &function.attributes {
-        attributes.extend(allowed(attribute));
-    }
-    let mut rest = function.body.stream().into_iter().peekable();
-    let mut body = TokenStream::new();
-    while let Some(token) = rest.next() {
-        let is_inner = matches!(&token, TokenTree::Punct(sign) if sign.as_char() == '#')
-            && matches!(rest.peek(), Some(TokenTree::Punct(sign)) if sign.as_char() == '!');
-        if !is_inner {
-            body.extend([token]);
-            break;
-        }
-        rest.next();
-        attributes.extend([Some(token), rest.next()].into_iter().flatten());
-    }
-    body.extend(rest);
-    let mut braces = Group::new(Delimiter::Brace, body);
-    braces.set_span(function.body.span());
-    function.body = braces;
-    attributes
-}
-
-fn allowed(attribute: &Attribute) -> TokenStream {
-    match &attribute.meta {
-        syn::Meta::List(list) if list.path.is_ident("expect") => {
-            let tokens = &list.tokens;
-            quote!(#[allow(#tokens)])
-        }
-        _ => quote!(#attribute),
-    }
 }

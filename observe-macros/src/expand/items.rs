@@ -1,10 +1,10 @@
 //! Items inside a body, such as a `struct` that only this function knows.
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
 use syn::{Block, Ident, Item, Stmt, parse::Parser};
 
-use crate::function::Function;
+use crate::function::{self, Function};
 
 /// Macros of the standard library that are called as statements and define nothing.
 const PLAIN: [&str; 17] = [
@@ -48,9 +48,7 @@ pub(super) fn take(function: &mut Function) -> TokenStream {
     }
     let (items, rest): (Vec<_>, Vec<_>) =
         statements.into_iter().partition(|statement| matches!(statement, Stmt::Item(_)));
-    let mut braces = Group::new(Delimiter::Brace, quote!(#(#rest)*));
-    braces.set_span(function.body.span());
-    function.body = braces;
+    function.body = function::with_content(&function.body, quote!(#(#rest)*));
     quote!(#(#items)*)
 }
 

@@ -9,10 +9,11 @@ mod items;
 mod returned;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 
 use self::returned::Later;
 use crate::{
+    attributes,
     function::{Function, Returns},
     resolve::{self, Args},
 };
@@ -20,7 +21,7 @@ use crate::{
 /// The function with its body inside a span.
 pub(crate) fn expand(args: &Args, function: &Function) -> TokenStream {
     let mut function = function.clone();
-    let attributes = body::attributes(&mut function);
+    let attributes = attributes::of(&mut function);
     let (krate, here) = (&args.krate, Span::mixed_site());
     let is_async = function.signature.asyncness.is_some();
     let call = match is_async {
@@ -63,14 +64,12 @@ pub(crate) fn expand(args: &Args, function: &Function) -> TokenStream {
 fn run_sync(args: &Args, function: &mut Function, call: &TokenStream) -> TokenStream {
     let (krate, here) = (&args.krate, Span::mixed_site());
     if is_endless(function) {
-        let body = &function.body;
-        return quote!(#body);
+        return body::alone(function).into_token_stream();
     }
     let later = Later::of(args, function);
     if let Some(body) = later.as_ref().and_then(|later| returned::in_its_box(args, function, later)) {
         return body;
     }
-    let later = later.filter(|later| later.outlives || args.stream.is_some());
     let (stays, leaves) = (function.must_stay(), body::leaves_early(function.body.stream()));
     if stays || !leaves {
         let unseen = stays && (leaves || later.is_none());
@@ -113,8 +112,8 @@ fn run_in_place(
 ) -> TokenStream {
     let (krate, here, body) = (&args.krate, Span::mixed_site(), &function.body);
     let run = match function.returns() {
-        Returns::Never => return quote!(#body),
-        Returns::Hidden if unseen => return quote!(#body),
+        Returns::Never => return body::alone(function).into_token_stream(),
+        Returns::Hidden if unseen => return body::alone(function).into_token_stream(),
         Returns::Hidden if later.is_some_and(Later::is_opaque) => {
             let ty = returned::repeatable(function).map(|ty| quote!(: #ty));
             quote_spanned!(here=> let __observe_return #ty = #body;)
@@ -137,7 +136,7 @@ fn run_async(args: &Args, function: &mut Function, call: &TokenStream) -> TokenS
     let (krate, here) = (&args.krate, Span::mixed_site());
     let is_endless = is_endless(function);
     let items = items::take(function);
-    let later = Later::of(args, function).filter(|later| later.outlives || args.stream.is_some());
+    let later = Later::of(args, function);
     let body::Typed { before, first, .. } = body::typed(function, later.as_ref(), krate);
     let body = body::block(function, &first);
     let body = match items.is_empty() {

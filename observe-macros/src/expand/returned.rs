@@ -1,11 +1,11 @@
 //! What a function returns, as far as its signature tells: whether something may still come out of it. Whether it does
 //! is for the compiler to say, by the value's type; here is only decided where to ask.
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{
-    AssocType, GenericArgument, GenericParam, Ident, PathArguments, PathSegment, ReturnType, Token, Type,
-    TypeParamBound, TypePath, WherePredicate, punctuated::Punctuated,
+    AssocType, GenericArgument, Ident, PathArguments, PathSegment, ReturnType, Token, Type, TypeParamBound,
+    TypePath, punctuated::Punctuated,
 };
 
 use super::{body, capture};
@@ -40,8 +40,6 @@ pub(super) struct Later {
     value: Option<Type>,
     /// The same of what comes out of a future.
     then: Option<Box<Later>>,
-    /// Whether it may be boxed anew: its value is known to live as long as the box may.
-    pub(super) outlives: bool,
 }
 
 impl Later {
@@ -56,8 +54,8 @@ impl Later {
         self.kind != "AsBoxed" || self.then.as_ref().is_some_and(|then| then.is_opaque())
     }
 
-    fn boxed(value: Option<Type>, then: Option<Later>, outlives: bool) -> Self {
-        Self { kind: "AsBoxed", within: None, value, then: then.map(Box::new), outlives }
+    fn boxed(value: Option<Type>, then: Option<Later>) -> Self {
+        Self { kind: "AsBoxed", within: None, value, then: then.map(Box::new) }
     }
 }
 
@@ -82,16 +80,15 @@ pub(super) fn in_its_box(args: &Args, function: &Function, later: &Later) -> Opt
     if !(is_future && is_boxed && is_block) || body::leaves_early(tokens.iter().cloned().collect()) {
         return None;
     }
-    let then = look(value, function).filter(|then| then.outlives).map(Box::new);
-    let inside = Later { kind: "AsFuture", within: None, value: Some(value.clone()), then, outlives: true };
+    let then = look(value, function).map(Box::new);
+    let inside = Later { kind: "AsFuture", within: None, value: Some(value.clone()), then };
     let here = Span::mixed_site();
     let finish = finish_later(args, &inside, &quote_spanned!(here=> &mut __observe_call));
     let block: TokenStream = block.into_iter().collect();
     let observed = quote_spanned!(here=> ({ let __observe_return = #block; #finish }));
     tokens.extend(observed);
-    let mut body = Group::new(Delimiter::Brace, tokens.into_iter().collect());
-    body.set_span(function.body.span());
-    Some(quote!(#body))
+    let tokens: TokenStream = tokens.into_iter().collect();
+    Some(body::braces(function, quote_spanned!(here=> {} #tokens)).into_token_stream())
 }
 
 fn return_type(function: &Function) -> Option<&Type> {
@@ -199,9 +196,9 @@ fn insist(ty: &Type) -> Option<Later> {
     match ty {
         Type::ImplTrait(_) => {
             let kind = if is_named("iter") { "AsIterator" } else { "AsStream" };
-            Some(Later { kind, ..Later::boxed(None, None, true) })
+            Some(Later { kind, ..Later::boxed(None, None) })
         }
-        _ => Some(Later::boxed(None, None, true)),
+        _ => Some(Later::boxed(None, None)),
     }
 }
 
@@ -212,12 +209,9 @@ fn look(ty: &Type, function: &Function) -> Option<Later> {
         Type::Paren(paren) => look(&paren.elem, function),
         Type::ImplTrait(opaque) => {
             let (kind, value) = family(&opaque.bounds, true)?;
-            let then = value
-                .filter(|_| kind == "AsFuture")
-                .and_then(|value| look(value, function))
-                .filter(|then| then.outlives);
+            let then = value.filter(|_| kind == "AsFuture").and_then(|value| look(value, function));
             let value = value.map(erased);
-            Some(Later { kind, within: None, value, then: then.map(Box::new), outlives: true })
+            Some(Later { kind, within: None, value, then: then.map(Box::new) })
         }
         Type::Path(path) => look_by_name(path, function),
         _ => None,
@@ -240,25 +234,17 @@ fn look_by_name(path: &TypePath, function: &Function) -> Option<Later> {
     {
         return Some(later);
     }
-    let outlives = !names_unbound(path, function);
     if ["box", "pin"].contains(&&*name) {
         let (kind, value) = family(&object(segment)?.bounds, false)?;
-        let then = value
-            .filter(|_| kind == "AsFuture")
-            .and_then(|value| look(value, function))
-            .filter(|then| then.outlives);
-        return Some(Later::boxed(value.cloned(), then, outlives));
+        let then = value.filter(|_| kind == "AsFuture").and_then(|value| look(value, function));
+        return Some(Later::boxed(value.cloned(), then));
     }
     if !HINTS.iter().any(|hint| name.contains(hint)) && !boxes(function) {
         return None;
     }
-    let then = types(segment)
-        .last()
-        .filter(|_| name.contains("fut"))
-        .and_then(|ty| look(ty, function))
-        .filter(|then| then.outlives);
+    let then = types(segment).last().filter(|_| name.contains("fut")).and_then(|ty| look(ty, function));
     let within = name.contains("result").then_some("InResult");
-    Some(Later { within, ..Later::boxed(None, then, outlives) })
+    Some(Later { within, ..Later::boxed(None, then) })
 }
 
 /// The types among a segment's generic arguments.
@@ -311,32 +297,6 @@ fn family(
         found = Some((kind, found.and_then(|(_, value)| value).or(value)));
     }
     found
-}
-
-/// Whether the type names a type parameter that nothing says the lifetime of: boxed anew, its value would be asked to
-/// live as long as the box may.
-fn names_unbound(path: &TypePath, function: &Function) -> bool {
-    let generics = &function.signature.generics;
-    let has_lifetime = |bounds: &Punctuated<TypeParamBound, Token![+]>| {
-        bounds.iter().any(|bound| matches!(bound, TypeParamBound::Lifetime(_)))
-    };
-    let is_bound = |name: &Ident| {
-        generics.where_clause.iter().flat_map(|clause| &clause.predicates).any(|predicate| match predicate {
-            WherePredicate::Type(predicate) => {
-                matches!(&predicate.bounded_ty, Type::Path(path) if path.path.is_ident(name))
-                    && has_lifetime(&predicate.bounds)
-            }
-            _ => false,
-        })
-    };
-    generics.params.iter().any(|parameter| match parameter {
-        GenericParam::Type(parameter) => {
-            !has_lifetime(&parameter.bounds)
-                && !is_bound(&parameter.ident)
-                && mentions(path, &|name| *name == parameter.ident)
-        }
-        _ => false,
-    })
 }
 
 /// Whether it is a future.

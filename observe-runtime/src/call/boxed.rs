@@ -1,6 +1,7 @@
 //! Boxed futures, streams and iterators, which are known by their types: the observed one is boxed anew.
+#![allow(unsafe_code)]
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, mem, pin::Pin};
 
 use futures_core::Stream;
 
@@ -18,18 +19,24 @@ macro_rules! boxed {
         $(boxed! { @one $family $object $pointer $($auto)* })+
     };
     (@one $family:ident ($($object:tt)+) Pin $($auto:ident)*) => {
-        boxed! { @impl $family (Pin<Box<dyn $($object)+ $(+ $auto)* + 'a>>) (Box::pin) $($auto)* }
+        boxed! {
+            @impl $family (Pin<Box<dyn $($object)+ $(+ $auto)* + 'a>>) (Pin<Box<dyn $($object)+ $(+ $auto)* + '_>>)
+            (Box::pin) $($auto)*
+        }
     };
     (@one $family:ident ($($object:tt)+) Box $($auto:ident)*) => {
-        boxed! { @impl $family (Box<dyn $($object)+ $(+ $auto)* + 'a>) (Box::new) $($auto)* }
+        boxed! {
+            @impl $family (Box<dyn $($object)+ $(+ $auto)* + 'a>) (Box<dyn $($object)+ $(+ $auto)* + '_>)
+            (Box::new) $($auto)*
+        }
     };
-    (@impl $family:ident ($boxed:ty) ($new:expr) $($auto:ident)*) => {
+    (@impl $family:ident ($boxed:ty) ($shorter:ty) ($new:expr) $($auto:ident)*) => {
         impl<'a, T> Defer<AsBoxed> for $boxed {
             type Call = boxed!(@call $family);
             type Value = T;
         }
 
-        impl<'a, T: 'a, O> DeferWith<AsBoxed, O> for $boxed
+        impl<'a, T, O> DeferWith<AsBoxed, O> for $boxed
         where
             O: Fn(&mut boxed!(@call $family), T) -> T $(+ $auto)* + 'a,
         {
@@ -39,7 +46,12 @@ macro_rules! boxed {
                 if !call.is_live() {
                     return self;
                 }
-                $new(boxed!(@new $family (self, call, capture, outcome)))
+                let observed: $shorter = $new(boxed!(@new $family (self, call, capture, outcome)));
+                // The compiler cannot be told that `T` lives as long as the box: that may be a parameter of the user's `impl`,
+                // of which nothing says so, although it is used in this very type.
+                // SAFETY: only the lifetime changes, to that of what was boxed before. What is boxed now holds it and
+                // `outcome`, which live for `'a`, and a call, which borrows nothing. It is valid for as long as they are.
+                unsafe { mem::transmute::<$shorter, Self>(observed) }
             }
         }
     };

@@ -9,6 +9,8 @@ extern crate observe;
 mod bare;
 #[path = "../drops.rs"]
 mod drops;
+#[path = "../lints.rs"]
+mod lints;
 #[path = "../never.rs"]
 mod never;
 
@@ -45,6 +47,12 @@ fn functions_where_no_short_name_is_in_scope_do_what_they_did() {
     recording();
     assert_eq!((bare::early(3), bare::early(0)), (Some(2), None));
     assert_eq!((bare::String.fails("x").is_err(), bare::items(1).count()), (true, 1));
+}
+
+#[test]
+fn no_lint_finds_what_the_attribute_writes() {
+    recording();
+    lints::functions_are_what_they_were();
 }
 
 fn recording() {
