@@ -77,6 +77,19 @@ impl Taken {
         Self(LOCAL.with(|local| local.desk.replace(ManuallyDrop::new(None))))
     }
 
+    /// Begins an entry of so many bytes, of what is known before its payload.
+    #[inline(always)]
+    fn begin(&mut self, kind: Kind, need: usize, stamp: u64) -> Result<&mut Writer<Desk>, Lost> {
+        if self.0.is_none() {
+            self.make(kind, need, stamp)?;
+        }
+        let desk = self.0.as_deref_mut().ok_or(Lost::Busy)?;
+        if !desk.sink.begin(kind, need, stamp) && !desk.sink.make_room(need, stamp) {
+            return Err(Lost::Full);
+        }
+        Ok(desk)
+    }
+
     /// Makes a desk for an entry of so many bytes, unless the thread is writing at the one it has.
     #[cold]
     #[inline(never)]
@@ -147,13 +160,7 @@ impl Draft<'_> {
         write: impl FnOnce(Draft<'_>) -> R,
     ) -> Result<R, Lost> {
         let mut taken = Taken::at_hand();
-        if taken.0.is_none() {
-            taken.make(kind, HEADER + N, stamp)?;
-        }
-        let Some(desk) = taken.0.as_deref_mut() else { return Err(Lost::Busy) };
-        if !desk.sink.begin(kind, HEADER + N, stamp) && !desk.sink.make_room(HEADER + N, stamp) {
-            return Err(Lost::Full);
-        }
+        let desk = taken.begin(kind, HEADER + N, stamp)?;
         let result = write(Draft { desk, at: HEADER + N });
         if LOCAL.with(|local| local.behind.get() != Behind::Nothing) {
             taken.see_to_chunk();
@@ -161,11 +168,11 @@ impl Draft<'_> {
         Ok(result)
     }
 
-    /// Sees to it that there is room for an entry, as [`Draft::write`] begins it.
+    /// Sees to it that there is room for an entry, as [`Draft::write`] begins it, which must follow: it sees to the chunk.
     #[cold]
     #[inline(never)]
     pub(crate) fn reserve<const N: usize>(kind: Kind, stamp: u64) -> Result<(), Lost> {
-        Self::write::<N, ()>(kind, stamp, |_| {})
+        Taken::at_hand().begin(kind, HEADER + N, stamp).map(|_| ())
     }
 
     /// Appends to the payload.
