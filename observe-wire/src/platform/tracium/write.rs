@@ -153,7 +153,8 @@ impl TraceWriter {
             ("metadata", metadata.map(|metadata| Value::Object(metadata.clone()))),
             ("cost_usd", self.cost.map(Value::from)),
         ];
-        let rest = rest.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        // Null is nothing, as it is of spans.
+        let rest = rest.into_iter().filter_map(|(key, value)| Some((key, value.filter(|v| !v.is_null())?)));
         let said = self.said.drain().map(|(kind, values)| (kind, Value::Object(values)));
         for (key, value) in rest.chain(said) {
             summary.entry(key).or_insert(value);
